@@ -6,6 +6,7 @@ files, mirror methods and local mirrors all work. Lists, state and cache lie und
 read, never written.
 """
 
+import fcntl
 import fnmatch
 import hashlib
 import os
@@ -31,7 +32,6 @@ def say(text):
 def run_main(main):
     """Run main(), turning an error into one plain message and status 1."""
     try:
-        os.makedirs(DEPS, exist_ok=True)
         sys.exit(main())
     except DepsError as err:
         print("%s: %s" % (os.path.basename(sys.argv[0]), err), file=sys.stderr)
@@ -42,6 +42,17 @@ def run_main(main):
     except KeyboardInterrupt:
         print("%s: interrupted; run it again to go on" % os.path.basename(sys.argv[0]), file=sys.stderr)
         sys.exit(130)
+
+
+def lock():
+    """Hold _deps for this process until it ends, so that two downloads at once don't sweep each other's parts."""
+    os.makedirs(DEPS, exist_ok=True)
+    held = os.open(os.path.join(DEPS, ".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another download to end")
+        fcntl.flock(held, fcntl.LOCK_EX)
 
 
 def sha256(path):
@@ -78,7 +89,8 @@ def publish(stage, final):
     """Move a finished folder into place with one rename, so that final is either whole or not there."""
     os.chmod(stage, 0o755)
     if os.path.isdir(final):
-        old = staging(final)
+        # A name that staging() sweeps, made without it: it would sweep the stage too.
+        old = tempfile.mkdtemp(prefix=".%s.part-" % os.path.basename(final), dir=os.path.dirname(final))
         os.rename(final, os.path.join(old, "old"))
         os.rename(stage, final)
         shutil.rmtree(old, ignore_errors=True)

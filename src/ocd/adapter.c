@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <helper/log.h>
+#include <helper/time_support.h>
+#include <jtag/jtag.h>
+#include <target/arm_adi_v5.h>
+#include <target/cortex_a.h>
+#include <target/target.h>
+#include <target/target_type.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "ocd/adapter.h"
+
+#define MAX_CORES 8
+/* One turn of the timer may last this long: telnet, gdb and Tcl are served between turns. */
+#define TURN_NS 5000000u
+#define POLL_NS 1000000u
+#define TIMER_MS 1
+/* After an error of the link the cores are tried again at this pace. */
+#define RETRY_MS 500
+#define MAX_IDLE_TCK 255u
+/* Bytes that a MEM-AP's address register is sure to count through. */
+#define TAR_BLOCK 1024u
+
+struct core {
+	struct target *target;
+	struct adiv5_ap *ap;
+	uint32_t base;				/* of the debug unit on ap */
+	uint32_t stock_tck;			/* idle clocks that OpenOCD's own code uses on ap */
+	int (*poll)(struct target *target);
+	int (*halt)(struct target *target);
+	bool away;				/* halted by OpenOCD or its user: not ours to touch */
+	bool halt_wanted;			/* OpenOCD asked for a halt that has not been seen yet */
+};
+
+struct ost_adapter {
+	struct adiv5_dap *dap;
+	struct adiv5_ap *memory;		/* a MEM-AP on the system bus; holds a reference */
+	struct core core[MAX_CORES];
+	struct ost_target target;
+	struct ost_mem phys;
+	int queue_error;			/* first failure to queue an access since the last flush */
+	uint32_t idle_tck;			/* clocks after each AP access: as few as the bus gets along with */
+	unsigned int stalls;
+	bool hooked, serving, link_down;
+	int64_t retry_at;			/* ms, while the link is down */
+	ost_adapter_serve_fn serve;
+	ost_adapter_reset_fn reset;
+	void *ctx;
+	struct ost_adapter *next;		/* of the hooked ones */
+};
+
+/* OpenOCD calls poll and halt with nothing but the target: this is how they find their adapter. */
+static struct ost_adapter *hooked_adapters;
+
+/* ---- queued accesses ---- */
+
+static void note(struct ost_adapter *a, int retval)
+{
+	if (a->queue_error == ERROR_OK)
+		a->queue_error = retval;
+}
+
+/*
+ * An access outside the window that the data registers share goes through DRW, which lies in TAR's own register bank:
+ * it saves selecting the bank of the BDx registers and coming back.
+ */
+static void write_once(struct ost_adapter *a, struct adiv5_ap *ap, uint32_t addr, uint32_t val)
+{
+	if ((ap->csw_value & CSW_SIZE_MASK) != CSW_32BIT) {
+		note(a, mem_ap_write_u32(ap, addr, val));
+		return;
+	}
+	note(a, dap_queue_ap_write(ap, MEM_AP_REG_TAR(ap->dap), addr));
+	note(a, dap_queue_ap_write(ap, MEM_AP_REG_DRW(ap->dap), val));
+	ap->tar_valid = false;
+}
+
+static bool in_window(const struct adiv5_ap *ap, uint32_t addr)
+{
+	return ap->tar_valid && ap->tar_value == (addr & ~0xfu);
+}
+
+/* Registers 0x080-0x08f (DTRRX, ITR, DSCR, DTRTX) are used over and over: they keep the window. */
+static bool keeps_window(uint32_t off)
+{
+	return (off & ~0xfu) == 0x80;
+}
+
+static void adapter_reg_read(void *ctx, unsigned int core, uint32_t off, uint32_t *val)
+{
+	struct ost_adapter *a = ctx;
+	struct core *c = &a->core[core];
+
+	c->ap->memaccess_tck = a->idle_tck;
+	note(a, mem_ap_read_u32(c->ap, c->base + off, val));
+}
+
+static void adapter_reg_write(void *ctx, unsigned int core, uint32_t off, uint32_t val)
+{
+	struct ost_adapter *a = ctx;
+	struct core *c = &a->core[core];
+
+	c->ap->memaccess_tck = a->idle_tck;
+	if (keeps_window(off) || in_window(c->ap, c->base + off))
+		note(a, mem_ap_write_u32(c->ap, c->base + off, val));
+	else
+		write_once(a, c->ap, c->base + off, val);
+}
+
+static void adapter_idle(void *ctx, unsigned int tck)
+{
+	struct ost_adapter *a = ctx;
+
+	if (tck && a->dap->ops->sync)
+		jtag_add_runtest(tck, TAP_IDLE);
+}
+
+/* The bus answered WAIT and OpenOCD repeated the access: give it more time from now on. */
+static void slow_down(struct ost_adapter *a)
+{
+	a->stalls++;
+	a->idle_tck = a->idle_tck ? a->idle_tck * 2 : 4;
+	if (a->idle_tck > MAX_IDLE_TCK)
+		a->idle_tck = MAX_IDLE_TCK;
+}
+
+/*
+ * dap_run() costs two queue runs on JTAG: the second one only asks for CTRL/STAT. Asking for it at the end of the same
+ * batch makes it one. Where the DAP's driver has no such sync (SWD), dap_run() is a single run anyway.
+ */
+static int run_queue(struct ost_adapter *a)
+{
+	struct adiv5_dap *dap = a->dap;
+	uint32_t stat = 0;
+	int runs = jtag_get_flush_queue_count();
+	int retval;
+
+	if (!dap->ops->sync)
+		return dap_run(dap);
+	retval = dap_queue_dp_read(dap, DP_CTRL_STAT, &stat);
+	if (retval == ERROR_OK)
+		retval = dap_queue_dp_read(dap, DP_RDBUFF, NULL);
+	if (retval == ERROR_OK)
+		retval = dap_sync(dap);
+	if (retval == ERROR_OK && jtag_get_flush_queue_count() > runs + 1)
+		slow_down(a);
+	if (retval == ERROR_OK && (stat & (SSTICKYERR | SSTICKYORUN)))
+		retval = ERROR_JTAG_DEVICE_ERROR;
+	return retval;
+}
+
+/* Leave the DAP usable for whoever comes next, and nothing cached that may not be so. */
+static void recover(struct ost_adapter *a)
+{
+	struct adiv5_dap *dap = a->dap;
+
+	dap->last_read = NULL;
+	dap_invalidate_cache(dap);
+	if (dap_queue_dp_write(dap, DP_CTRL_STAT, dap->dp_ctrl_stat | SSTICKYERR | SSTICKYORUN) == ERROR_OK
+			&& dap_run(dap) == ERROR_OK)
+		return;
+	dap_invalidate_cache(dap);
+}
+
+static struct ost_status adapter_flush(void *ctx)
+{
+	struct ost_adapter *a = ctx;
+	int queued = a->queue_error;
+	int retval = run_queue(a);
+
+	a->queue_error = ERROR_OK;
+	if (retval == ERROR_OK)
+		retval = queued;
+	for (unsigned int i = 0; i < a->target.cores; i++)
+		a->core[i].ap->memaccess_tck = a->core[i].stock_tck;
+	if (retval == ERROR_OK)
+		return ost_ok();
+	recover(a);
+	return ost_error(OST_ERR_LINK, "the debug port reported an error: check that the board is powered and connected");
+}
+
+static uint64_t adapter_now_ns(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static const struct ost_target_ops adapter_ops = {
+	.reg_read = adapter_reg_read,
+	.reg_write = adapter_reg_write,
+	.idle = adapter_idle,
+	.flush = adapter_flush,
+	.now_ns = adapter_now_ns,
+};
+
+/* ---- physical memory by the MEM-AP ---- */
+
+/* Queue and run the read of n words that lie in one block of the address register. */
+static struct ost_status read_block(struct ost_adapter *a, uint64_t addr, uint32_t *words, size_t n)
+{
+	struct adiv5_ap *ap = a->memory;
+	uint32_t csw = ap->csw_default | CSW_32BIT | CSW_ADDRINC_SINGLE;
+
+	ap->memaccess_tck = a->idle_tck;
+	if (ap->csw_value != csw)
+		note(a, dap_queue_ap_write(ap, MEM_AP_REG_CSW(ap->dap), csw));
+	ap->csw_value = csw;
+	ap->tar_valid = false;
+	note(a, dap_queue_ap_write(ap, MEM_AP_REG_TAR(ap->dap), (uint32_t)addr));
+	if (is_64bit_ap(ap))
+		note(a, dap_queue_ap_write(ap, MEM_AP_REG_TAR64(ap->dap), (uint32_t)(addr >> 32)));
+	for (size_t i = 0; i < n; i++)
+		note(a, dap_queue_ap_read(ap, MEM_AP_REG_DRW(ap->dap), &words[i]));
+	if (!ost_failed(adapter_flush(a)))
+		return ost_ok();
+	return ost_error_at(OST_ERR_FAULT, "physical memory cannot be read there through the MEM-AP", addr);
+}
+
+static struct ost_status adapter_read_phys(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct ost_adapter *a = ctx;
+	uint8_t *out = buf;
+	uint32_t words[TAR_BLOCK / 4];
+	uint8_t bytes[TAR_BLOCK];
+
+	if (!is_64bit_ap(a->memory) && (addr >> 32 || (addr + len - 1) >> 32))
+		return ost_error_at(OST_ERR_FAULT, "the MEM-AP reaches 32-bit physical addresses only", addr);
+	while (len) {
+		uint64_t first = addr & ~3ull;
+		size_t skip = (size_t)(addr - first);
+		size_t span = TAR_BLOCK - (size_t)(first & (TAR_BLOCK - 1));
+		size_t n = len + skip < span ? (len + skip + 3) / 4 : span / 4;
+		size_t take = n * 4 - skip < len ? n * 4 - skip : len;
+
+		OST_TRY(read_block(a, first, words, n));
+		for (size_t i = 0; i < n; i++)
+			ost_put_le32(bytes + 4 * i, words[i]);
+		memcpy(out, bytes + skip, take);
+		out += take;
+		addr += take;
+		len -= take;
+	}
+	return ost_ok();
+}
+
+/* ---- finding cores and memory ---- */
+
+static bool same_system(struct target *target, struct adiv5_dap *dap)
+{
+	return !strcmp(target_type_name(target), "cortex_a") && target_to_arm(target)->dap == dap;
+}
+
+static int add_core(struct ost_adapter *a, struct target *target, char *explain, size_t len)
+{
+	struct armv7a_common *armv7a = target_to_armv7a(target);
+
+	if (!target_was_examined(target)) {
+		LOG_WARNING("openst: %s has not been examined (powered down or held in reset?): it is not traced",
+			target_name(target));
+		return ERROR_OK;
+	}
+	if (a->target.cores == MAX_CORES) {
+		snprintf(explain, len, "more than %d cores on one DAP", MAX_CORES);
+		return ERROR_FAIL;
+	}
+	a->core[a->target.cores++] = (struct core){
+		.target = target,
+		.ap = armv7a->debug_ap,
+		.base = (uint32_t)armv7a->debug_base,
+		.stock_tck = armv7a->debug_ap->memaccess_tck,
+		.away = target->state == TARGET_HALTED,
+	};
+	return ERROR_OK;
+}
+
+static int find_cores(struct ost_adapter *a, char *explain, size_t len)
+{
+	for (struct target *target = all_targets; target; target = target->next) {
+		if (!same_system(target, a->dap))
+			continue;
+		int retval = add_core(a, target, explain, len);
+		if (retval != ERROR_OK)
+			return retval;
+	}
+	return ERROR_OK;
+}
+
+/* A board file that has a mem_ap target says which MEM-AP reaches memory; otherwise ask the DAP, best kind first. */
+static int find_memory(struct ost_adapter *a, char *explain, size_t len)
+{
+	static const enum ap_type kinds[] = {
+		AP_TYPE_AXI_AP, AP_TYPE_AXI5_AP, AP_TYPE_AHB3_AP, AP_TYPE_AHB5_AP, AP_TYPE_AHB5H_AP,
+	};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !found; i++) {
+		/* AP numbers are dense in practice: the search ends at a few without an identity. */
+		unsigned int absent = 0;
+		for (unsigned int n = 0; n < DP_APSEL_MAX && absent < 8 && !found; n++) {
+			struct adiv5_ap *ap = dap_get_ap(a->dap, n);
+			uint32_t idr = 0;
+
+			if (!ap)
+				break;
+			if (dap_queue_ap_read(ap, AP_REG_IDR(a->dap), &idr) != ERROR_OK || dap_run(a->dap) != ERROR_OK)
+				idr = 0;
+			absent = idr ? 0 : absent + 1;
+			found = idr && (idr & (AP_REG_IDR_DESIGNER_MASK | AP_REG_IDR_CLASS_MASK | AP_REG_IDR_TYPE_MASK)) == (uint32_t)kinds[i];
+			if (found)
+				a->memory = ap;
+			else
+				dap_put_ap(ap);
+		}
+	}
+	if (!found) {
+		snprintf(explain, len, "no AHB or AXI MEM-AP on this DAP: memory cannot be read while the cores run");
+		return ERROR_FAIL;
+	}
+	if (a->memory->cfg_reg == MEM_AP_REG_CFG_INVALID && mem_ap_init(a->memory) != ERROR_OK) {
+		snprintf(explain, len, "MEM-AP %u does not answer", (unsigned int)a->memory->ap_num);
+		return ERROR_FAIL;
+	}
+	return ERROR_OK;
+}
+
+static int collect(struct ost_adapter *a, char *explain, size_t len)
+{
+	int retval = find_cores(a, explain, len);
+
+	if (retval == ERROR_OK && !a->target.cores) {
+		snprintf(explain, len, "no core has been examined: power the board, release reset, then 'targets' and 'arp_examine'");
+		retval = ERROR_TARGET_NOT_EXAMINED;
+	}
+	return retval == ERROR_OK ? find_memory(a, explain, len) : retval;
+}
+
+int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *explain, size_t explain_len)
+{
+	struct ost_adapter *a;
+	int retval;
+
+	if (strcmp(target_type_name(target), "cortex_a")) {
+		snprintf(explain, explain_len, "%s is a %s target: select a cortex_a target with 'targets NAME'",
+			target_name(target), target_type_name(target));
+		return ERROR_TARGET_INVALID;
+	}
+	a = calloc(1, sizeof(*a));
+	if (!a) {
+		snprintf(explain, explain_len, "out of memory");
+		return ERROR_FAIL;
+	}
+	a->dap = target_to_arm(target)->dap;
+	a->target.ops = &adapter_ops;
+	a->target.ctx = a;
+	retval = collect(a, explain, explain_len);
+	if (retval != ERROR_OK) {
+		ost_adapter_destroy(a);
+		return retval;
+	}
+	ost_mem_init(&a->phys, adapter_read_phys, a, 0);
+	*ret = a;
+	return ERROR_OK;
+}
+
+void ost_adapter_destroy(struct ost_adapter *a)
+{
+	ost_adapter_unhook(a);
+	if (a->phys.read)
+		ost_mem_deinit(&a->phys);
+	if (a->memory)
+		dap_put_ap(a->memory);
+	free(a);
+}
+
+struct ost_target *ost_adapter_target(struct ost_adapter *a)
+{
+	return &a->target;
+}
+
+struct ost_mem *ost_adapter_phys(struct ost_adapter *a)
+{
+	return &a->phys;
+}
+
+unsigned int ost_adapter_stalls(const struct ost_adapter *a, unsigned int *ret_idle_tck)
+{
+	*ret_idle_tck = a->idle_tck;
+	return a->stalls;
+}
+
+const char *ost_adapter_core_name(const struct ost_adapter *a, unsigned int core)
+{
+	return target_name(a->core[core].target);
+}
+
+/* ---- OpenOCD's own view of breakpoints ---- */
+
+uint32_t ost_adapter_breakpoints_used(struct ost_adapter *a, unsigned int core)
+{
+	struct cortex_a_common *cortex_a = target_to_cortex_a(a->core[core].target);
+	uint32_t used = 0;
+
+	for (int i = 0; i < cortex_a->brp_num; i++) {
+		if (cortex_a->brp_list[i].used)
+			used |= 1u << i;
+	}
+	return used;
+}
+
+void ost_adapter_breakpoints_reserve(struct ost_adapter *a, unsigned int core, uint32_t mask, bool taken)
+{
+	struct cortex_a_common *cortex_a = target_to_cortex_a(a->core[core].target);
+
+	for (int i = 0; i < cortex_a->brp_num; i++) {
+		if (!(mask & 1u << i) || cortex_a->brp_list[i].used == taken)
+			continue;
+		cortex_a->brp_list[i].used = taken;
+		cortex_a->brp_num_available += taken ? -1 : 1;
+	}
+}
+
+/* ---- run control shared with OpenOCD ---- */
+
+static struct core *core_of(struct target *target, struct ost_adapter **ret)
+{
+	for (struct ost_adapter *a = hooked_adapters; a; a = a->next) {
+		for (unsigned int i = 0; i < a->target.cores; i++) {
+			if (a->core[i].target == target) {
+				*ret = a;
+				return &a->core[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+uint32_t ost_adapter_away(struct ost_adapter *a)
+{
+	uint32_t away = 0;
+
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		a->core[i].away = a->core[i].target->state == TARGET_HALTED;
+		if (a->core[i].away)
+			away |= 1u << i;
+	}
+	return away;
+}
+
+/* OpenOCD takes over a core that stopped for a reason of its own: full debug entry, events, gdb. */
+static void hand_over(struct ost_adapter *a, uint32_t foreign)
+{
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		if (!(foreign & 1u << i))
+			continue;
+		a->core[i].halt_wanted = false;
+		if (a->core[i].poll(a->core[i].target) != ERROR_OK)
+			LOG_ERROR("openst: %s stopped and OpenOCD cannot read its state", target_name(a->core[i].target));
+	}
+}
+
+static uint32_t halts_wanted(const struct ost_adapter *a)
+{
+	uint32_t wanted = 0;
+
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		if (a->core[i].halt_wanted)
+			wanted |= 1u << i;
+	}
+	return wanted;
+}
+
+/* A link that fails is tried again at a slower pace; said once when it goes and once when it is back. */
+static void link_state(struct ost_adapter *a, struct ost_status status)
+{
+	if (ost_failed(status)) {
+		if (!a->link_down)
+			LOG_ERROR("openst: %s; tracing goes on when it answers again ('openst stop' ends it)", status.text);
+		a->retry_at = timeval_ms() + RETRY_MS;
+	} else if (a->link_down) {
+		LOG_INFO("openst: the board answers again");
+	}
+	a->link_down = ost_failed(status);
+}
+
+static int serve_all(struct ost_adapter *a, uint64_t budget_ns)
+{
+	uint32_t foreign = 0;
+
+	if (a->serving || (a->link_down && timeval_ms() < a->retry_at))
+		return ERROR_OK;
+	a->serving = true;
+	link_state(a, a->serve(a->ctx, budget_ns, ost_adapter_away(a), halts_wanted(a), &foreign));
+	if (a->hooked)
+		hand_over(a, foreign);
+	a->serving = false;
+	return ERROR_OK;
+}
+
+static int adapter_poll(struct target *target)
+{
+	struct ost_adapter *a;
+	struct core *c = core_of(target, &a);
+
+	if (!c)
+		return ERROR_FAIL;
+	if (target->state == TARGET_HALTED)
+		return c->poll(target);
+	return serve_all(a, POLL_NS);
+}
+
+static int adapter_halt(struct target *target)
+{
+	struct ost_adapter *a;
+	struct core *c = core_of(target, &a);
+
+	if (!c)
+		return ERROR_FAIL;
+	c->halt_wanted = target->state != TARGET_HALTED;
+	return c->halt(target);
+}
+
+static int adapter_timer(void *priv)
+{
+	struct ost_adapter *a = priv;
+
+	return is_jtag_poll_safe() ? serve_all(a, TURN_NS) : ERROR_OK;
+}
+
+static int adapter_event(struct target *target, enum target_event event, void *priv)
+{
+	struct ost_adapter *a = priv;
+	struct ost_adapter *owner;
+
+	if (event == TARGET_EVENT_RESET_START && core_of(target, &owner) && owner == a)
+		a->reset(a->ctx);
+	return ERROR_OK;
+}
+
+static void swap_methods(struct ost_adapter *a)
+{
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		struct core *c = &a->core[i];
+
+		c->poll = c->target->type->poll;
+		c->halt = c->target->type->halt;
+		c->target->type->poll = adapter_poll;
+		c->target->type->halt = adapter_halt;
+	}
+}
+
+int ost_adapter_hook(struct ost_adapter *a, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset, void *ctx)
+{
+	int retval = target_register_timer_callback(adapter_timer, TIMER_MS, TARGET_TIMER_TYPE_PERIODIC, a);
+
+	if (retval != ERROR_OK)
+		return retval;
+	retval = target_register_event_callback(adapter_event, a);
+	if (retval != ERROR_OK) {
+		target_unregister_timer_callback(adapter_timer, a);
+		return retval;
+	}
+	a->serve = serve;
+	a->reset = reset;
+	a->ctx = ctx;
+	a->link_down = false;
+	swap_methods(a);
+	a->next = hooked_adapters;
+	hooked_adapters = a;
+	a->hooked = true;
+	return ERROR_OK;
+}
+
+void ost_adapter_unhook(struct ost_adapter *a)
+{
+	if (!a->hooked)
+		return;
+	a->hooked = false;
+	target_unregister_timer_callback(adapter_timer, a);
+	target_unregister_event_callback(adapter_event, a);
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		a->core[i].target->type->poll = a->core[i].poll;
+		a->core[i].target->type->halt = a->core[i].halt;
+	}
+	for (struct ost_adapter **p = &hooked_adapters; *p; p = &(*p)->next) {
+		if (*p == a) {
+			*p = a->next;
+			break;
+		}
+	}
+}

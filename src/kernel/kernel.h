@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finding the running Linux kernel from the state of halted cores and physical memory alone: no symbols, no version, no
+ * file of the kernel. Page tables give the image's bounds, the exception vectors the live syscall entry, kallsyms the
+ * names, the task list the offsets in task_struct. Nothing is written to the target.
+ *
+ * Wire cost: at most 256 KiB read the first time, at most 8 KiB when the cache in cache_dir knows the running image
+ * (ost_kernel_stats() tells). The target must stay halted during ost_kernel_find().
+ */
+#ifndef OPENST_KERNEL_KERNEL_H
+#define OPENST_KERNEL_KERNEL_H
+
+#include "arch/layout.h"
+#include "base/event.h"
+
+#define OST_SYMBOL_LEN 512		/* longest symbol name with its NUL, as KSYM_NAME_LEN since 6.1 */
+
+struct ost_kernel;
+
+struct ost_kernel_request {
+	const struct ost_cpu_state *cpus;	/* at least one halted core; all of them where possible. Copied */
+	unsigned int n_cpus;
+	struct ost_mem *phys;			/* borrowed, must outlive the kernel; best without a cache of its own */
+	const char *cache_dir;			/* "$XDG_CACHE_HOME/openst" or the like, made when missing; NULL: no cache */
+	/* Progress, may be NULL. what is a literal; done of total, total 0 when not known. */
+	void (*progress)(void *ctx, const char *what, unsigned int done, unsigned int total);
+	/* Asked now and then, may be NULL; true ends the search with OST_ERR_STATE. */
+	bool (*cancelled)(void *ctx);
+	void *ctx;
+};
+
+struct ost_kernel_stats {
+	uint64_t bytes, reads;		/* from physical memory, by ost_kernel_find() */
+	bool from_cache;
+	unsigned int symbols;
+	const char *kallsyms;		/* its layout: "A" (to 6.3), "A+seqs", "B" (6.4), "B absolute" (7.0, 32 bit), ... */
+	unsigned int tasks_seen;	/* nodes of the task list that were looked at */
+	uint64_t vector_target;		/* where the live SWI vector leads (arm) */
+};
+
+/*
+ * OST_ERR_STATE: the MMU is off, or cancelled. OST_ERR_NOT_FOUND: no Linux, or one without kallsyms or with no task list yet.
+ * OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_LINK as the source of phys reports. *ret is NULL on failure.
+ */
+struct ost_status ost_kernel_find(const struct ost_kernel_request *request, struct ost_kernel **ret) OST_CHECK;
+void ost_kernel_destroy(struct ost_kernel *kernel);
+
+/* All these are borrowed and live as long as the kernel. */
+const struct ost_layout *ost_kernel_layout(const struct ost_kernel *kernel);
+const struct ost_kernel_stats *ost_kernel_stats(const struct ost_kernel *kernel);
+/* The text of linux_banner as found in memory, without its newline; NULL when not found. For people, never for decisions. */
+const char *ost_kernel_banner(const struct ost_kernel *kernel);
+
+/*
+ * The address of a symbol; a compiler's suffix (.constprop.0, .isra.0, .part.0) on the kernel's side is passed over.
+ * Reads names as needed: nothing when seen before, about 40 KiB for the first name on kernels with seqs_of_names, up to
+ * all names (600 KiB) else. The core should be halted or memory readable while it runs.
+ */
+struct ost_status ost_kernel_symbol(struct ost_kernel *kernel, const char *name, uint64_t *ret) OST_CHECK;
+/* The symbol at or below addr and the distance to it; about 4 KiB. OST_ERR_NOT_FOUND outside of the kernel's image. */
+struct ost_status ost_kernel_symbol_at(struct ost_kernel *kernel, uint64_t addr, char name[OST_SYMBOL_LEN],
+		uint64_t *ret_offset) OST_CHECK;
+
+/*
+ * The current task of a core halted anywhere, user mode included. Three to four reads. OST_ERR_NOT_FOUND where the core's
+ * mode does not tell (before 6.1, halted in user mode: the SVC stack pointer is not among the state).
+ */
+struct ost_status ost_kernel_current(struct ost_kernel *kernel, const struct ost_cpu_state *cpu, struct ost_task *ret)
+		OST_CHECK;
+/* pid, tgid and comm of the task_struct at addr: one or two reads. OST_ERR_FORMAT when it is none. */
+struct ost_status ost_kernel_task(struct ost_kernel *kernel, uint64_t addr, struct ost_task *ret) OST_CHECK;
+/*
+ * Thread group leaders in the order of the kernel's list: *ret_next of 0 starts at init_task (pid 0), and is 0 again after the last.
+ * One read each.
+ */
+struct ost_status ost_kernel_next_task(struct ost_kernel *kernel, uint64_t addr, uint64_t *ret_next) OST_CHECK;
+
+#endif /* OPENST_KERNEL_KERNEL_H */

@@ -49,17 +49,26 @@ struct ost_mapping {
 	bool user;			/* accessible from user mode */
 };
 
+#define OST_VM_TLB 8
+
 /* Virtual memory: a page-table walk over physical memory. Holds no resources of its own but the mem's cache. */
 struct ost_vm {
 	struct ost_mem *phys;		/* borrowed */
 	struct ost_cpu_state regime;	/* copy; only the translation registers matter */
 	struct ost_mem mem;		/* read through this */
+	struct ost_mapping tlb[OST_VM_TLB];	/* the last mappings used; len 0: none */
+	unsigned int tlb_next;
 };
 
-/* cache_line as in ost_mem_init. OST_ERR_STATE when the MMU is off. Walks cost one phys read a level, cached there. */
+/*
+ * cache_line as in ost_mem_init. OST_ERR_STATE when the MMU is off, OST_ERR_UNSUPPORTED for a regime that can't be walked.
+ * Walks cost one phys read of 4 or 8 bytes a level; the last few mappings are kept. The vm must not be moved afterwards.
+ */
 struct ost_status ost_vm_init(struct ost_vm *vm, struct ost_mem *phys, const struct ost_cpu_state *regime,
 		size_t cache_line) OST_CHECK;
 void ost_vm_deinit(struct ost_vm *vm);
+/* Drop mappings and bytes kept: the target has run. */
+void ost_vm_forget(struct ost_vm *vm);
 /* OST_ERR_FAULT when not mapped; ret->va and ret->len then still tell the hole (as far as the table's level shows it). */
 struct ost_status ost_vm_translate(struct ost_vm *vm, uint64_t va, struct ost_mapping *ret) OST_CHECK;
 

@@ -6,6 +6,7 @@ files, mirror methods and local mirrors all work. Lists, state and cache lie und
 read, never written.
 """
 
+import atexit
 import fcntl
 import fnmatch
 import hashlib
@@ -82,7 +83,9 @@ def staging(final):
     os.makedirs(parent, exist_ok=True)
     for old in fnmatch.filter(os.listdir(parent), ".%s.part-*" % name):
         shutil.rmtree(os.path.join(parent, old), ignore_errors=True)
-    return tempfile.mkdtemp(prefix=".%s.part-" % name, dir=parent)
+    path = tempfile.mkdtemp(prefix=".%s.part-" % name, dir=parent)
+    atexit.register(shutil.rmtree, path, True)
+    return path
 
 
 def publish(stage, final):

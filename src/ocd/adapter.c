@@ -396,6 +396,15 @@ unsigned int ost_adapter_stalls(const struct ost_adapter *a, unsigned int *ret_i
 	return a->stalls;
 }
 
+bool ost_adapter_has(const struct ost_adapter *a, const struct target *target)
+{
+	for (unsigned int i = 0; a && i < a->target.cores; i++) {
+		if (a->core[i].target == target)
+			return true;
+	}
+	return false;
+}
+
 const char *ost_adapter_core_name(const struct ost_adapter *a, unsigned int core)
 {
 	return target_name(a->core[core].target);
@@ -477,17 +486,22 @@ static uint32_t halts_wanted(const struct ost_adapter *a)
 	return wanted;
 }
 
-/* A link that fails is tried again at a slower pace; said once when it goes and once when it is back. */
+/*
+ * A link that fails is tried again at a slower pace; said once when it goes and once when it is back. Failures of
+ * other kinds are served by whoever serves.
+ */
 static void link_state(struct ost_adapter *a, struct ost_status status)
 {
-	if (ost_failed(status)) {
+	bool down = status.code == OST_ERR_LINK;
+
+	if (down) {
 		if (!a->link_down)
 			LOG_ERROR("openst: %s; tracing goes on when it answers again ('openst stop' ends it)", status.text);
 		a->retry_at = timeval_ms() + RETRY_MS;
 	} else if (a->link_down) {
 		LOG_INFO("openst: the board answers again");
 	}
-	a->link_down = ost_failed(status);
+	a->link_down = down;
 }
 
 static int serve_all(struct ost_adapter *a, uint64_t budget_ns)
@@ -531,7 +545,8 @@ static int adapter_timer(void *priv)
 {
 	struct ost_adapter *a = priv;
 
-	return is_jtag_poll_safe() ? serve_all(a, TURN_NS) : ERROR_OK;
+	/* Not is_jtag_poll_safe(): after `poll off` the cores would wait at our breakpoints for ever. */
+	return jtag_get_srst() || jtag_get_trst() ? ERROR_OK : serve_all(a, TURN_NS);
 }
 
 static int adapter_event(struct target *target, enum target_event event, void *priv)

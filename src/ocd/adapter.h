@@ -50,6 +50,7 @@ void ost_adapter_unhook(struct ost_adapter *adapter);
 
 /* DAP transactions that were answered with WAIT and had to be sent again, and the idle clocks in use because of them. */
 unsigned int ost_adapter_stalls(const struct ost_adapter *adapter, unsigned int *ret_idle_tck);
+bool ost_adapter_has(const struct ost_adapter *adapter, const struct target *target);
 const char *ost_adapter_core_name(const struct ost_adapter *adapter, unsigned int core);
 
 #endif /* OPENST_OCD_ADAPTER_H */

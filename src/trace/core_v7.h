@@ -3,7 +3,9 @@
  * One Armv7 core through its external debug registers (ARM DDI 0406, part C). Every function says how many flushes
  * (queue runs) it costs. No function waits without a bound.
  *
- * While a core is stopped its r12 serves as scratch and is put back before it runs again; nothing else changes.
+ * While a core is stopped its r12 serves as scratch and is put back before it runs again; nothing else changes. Should
+ * the link fail in the very flush that reads r12, it is lost: r12 is dead at every point of a syscall's way, and where
+ * a core is stopped at any other place (ost_v7_read_state()) r12 is read before it is used.
  */
 #ifndef OPENST_TRACE_CORE_V7_H
 #define OPENST_TRACE_CORE_V7_H
@@ -39,29 +41,6 @@ enum ost_v7_reason {
 	/* others as DSCR.MOE has them */
 };
 
-struct ost_v7_core {
-	const struct ost_target *target;	/* borrowed */
-	unsigned int core;
-	unsigned int units;			/* breakpoint units */
-	uint32_t dscr;				/* as last polled */
-	uint32_t prsr;				/* as last read */
-	uint32_t reg[OST_V7_REGS];		/* as of this stop; those in `have` */
-	uint32_t have;
-	uint64_t flushes;			/* caused by this core */
-	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */
-	uint32_t word[OST_V7_MAX_WORDS];
-	uint32_t status[OST_V7_MAX_FETCHES + 2];
-};
-
-/* Bytes to fetch by the core's own loads: through its MMU and caches. */
-struct ost_v7_fetch {
-	uint64_t addr;
-	uint32_t len;				/* may cross words but not a 4096-byte page */
-	bool user;				/* the user's memory: opened for the time of the read */
-	bool fault;				/* out: could not be read */
-	uint8_t *buf;				/* out, len bytes */
-};
-
 /* How to get a core past the instruction that a breakpoint is on, without taking the breakpoint away. */
 enum ost_v7_pass_kind {
 	OST_V7_PASS_SKIP,			/* no effect: hints */
@@ -79,6 +58,34 @@ struct ost_v7_pass {
 	bool link;
 	/* A register that differs once the instruction has been executed, or -1 where executing it twice does no harm. */
 	int tell;
+};
+
+struct ost_v7_core {
+	const struct ost_target *target;	/* borrowed */
+	unsigned int core;
+	unsigned int units;			/* breakpoint units */
+	uint32_t dscr;				/* as last polled */
+	uint32_t prsr;				/* as last read */
+	uint32_t reg[OST_V7_REGS];		/* as of this stop; those in `have` */
+	uint32_t have;
+	bool feeding;				/* DSCR.ITRen is on, by us */
+	bool scratched;				/* r12 is not the target's */
+	bool unsure;				/* a flush failed on the way out of a stop: ost_v7_repair() */
+	struct ost_v7_pass leaving;		/* what was under way then */
+	uint64_t flushes;			/* caused by this core */
+	uint64_t repairs;			/* stops that were ended after a failure of the link */
+	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */
+	uint32_t word[OST_V7_MAX_WORDS];
+	uint32_t status[OST_V7_MAX_FETCHES + 2];
+};
+
+/* Bytes to fetch by the core's own loads: through its MMU and caches. */
+struct ost_v7_fetch {
+	uint64_t addr;
+	uint32_t len;				/* may cross words but not a 4096-byte page */
+	bool user;				/* the user's memory: opened for the time of the read */
+	bool fault;				/* out: could not be read */
+	uint8_t *buf;				/* out, len bytes */
 };
 
 /* Pure: what the A32 instruction insn at addr calls for. */
@@ -114,7 +121,7 @@ struct ost_status ost_v7_read(struct ost_v7_core *core, uint32_t mask) OST_CHECK
  * DACR has not been read). At most OST_V7_MAX_FETCHES ranges and OST_V7_MAX_WORDS words, else OST_ERR_LIMIT.
  * An abort leaves DFSR and DFAR changed, which nobody reads at a syscall's entry or exit.
  */
-struct ost_status ost_v7_fetch(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n) OST_CHECK;
+struct ost_status ost_v7_fetch_now(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n) OST_CHECK;
 /* How many of the n ranges fit one flush. */
 size_t ost_v7_fetch_fits(const struct ost_v7_fetch *fetch, size_t n);
 
@@ -129,6 +136,14 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 		struct ost_v7_fetch *fetch, size_t n, struct ost_v7_core *const *poll, size_t polls,
 		bool *ret_fetched) OST_CHECK;
 
+/*
+ * After a failure of the link in ost_v7_leave() (core->unsure): find out how far the core got and let it go from there.
+ * 2-3 flushes. The core runs, or has stopped anew, on success; on failure it may be called again.
+ */
+struct ost_status ost_v7_repair(struct ost_v7_core *core) OST_CHECK;
+/* Leave a stop to somebody else: put r12 and DSCR back; the core stays stopped. 1 flush, 0 when nothing was touched. */
+struct ost_status ost_v7_hand_over(struct ost_v7_core *core) OST_CHECK;
+
 /* Restart a core at the PC it stopped at: r12 and PC are put back. 1 flush. */
 struct ost_status ost_v7_restart(struct ost_v7_core *core) OST_CHECK;
 
@@ -136,8 +151,10 @@ struct ost_status ost_v7_restart(struct ost_v7_core *core) OST_CHECK;
 struct ost_status ost_v7_read_units(struct ost_v7_core *core, uint32_t *bvr, uint32_t *bcr) OST_CHECK;
 void ost_v7_queue_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, uint32_t bcr);
 void ost_v7_queue_read_unit(struct ost_v7_core *core, unsigned int unit, uint32_t *bvr, uint32_t *bcr);
-/* Queue setting DSCR's halting debug enable, without which breakpoints do nothing. */
+/* Queue setting DSCR's halting debug enable, without which breakpoints do nothing; from core->dscr as last polled. */
 void ost_v7_queue_enable(struct ost_v7_core *core, bool on);
+/* Why a core does not answer or takes no breakpoints: success when PRSR shows nothing wrong. 1 flush. */
+struct ost_status ost_v7_diagnose(struct ost_v7_core *core) OST_CHECK;
 
 /*
  * The state the kernel finder asks for. A running core is stopped for the time of three flushes and goes on; one that

@@ -1,0 +1,909 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/core_v7.h"
+
+#include <string.h>
+#include "base/bytes.h"
+
+/* Debug registers, by offset. 0x080-0x08c share one window: see base/target.h. */
+#define DIDR 0x000u
+#define DTRRX 0x080u
+#define ITR 0x084u
+#define DSCR 0x088u
+#define DTRTX 0x08cu
+#define DRCR 0x090u
+#define BVR(n) (0x100u + 4 * (n))
+#define BCR(n) (0x140u + 4 * (n))
+#define OSLSR 0x304u
+#define PRSR 0x314u
+
+#define DSCR_HALTED 0x00000001u
+#define DSCR_STICKY 0x000001c0u		/* synchronous abort, asynchronous abort, undefined */
+#define DSCR_INTDIS 0x00000800u
+#define DSCR_UDCCDIS 0x00001000u
+#define DSCR_ITREN 0x00002000u
+#define DSCR_HDBGEN 0x00004000u
+#define DSCR_MDBGEN 0x00008000u
+#define DSCR_DCC 0x00300000u
+#define DSCR_STALL 0x00100000u		/* accesses to ITR and DTR wait for the instruction instead of being lost */
+#define DSCR_TXFULL 0x20000000u
+#define DSCR_RXFULL 0x40000000u
+/* What is written back as it was found. */
+#define DSCR_KEEP (DSCR_INTDIS | DSCR_UDCCDIS | DSCR_HDBGEN | DSCR_MDBGEN)
+
+#define DRCR_HALT 1u
+#define DRCR_RESTART 2u
+#define DRCR_CLEAR 4u
+
+#define PRSR_POWERED 1u
+#define PRSR_IN_RESET 4u
+#define OSLSR_LOCKED 2u
+
+#define BCR_MISMATCH 0x00400000u
+
+#define CPSR_T 0x20u
+#define CPSR_A 0x100u
+#define CPSR_MODE 0x1fu
+#define MODE_USER 0x10u
+#define MODE_SVC 0x13u
+
+/* A32 instructions fed to a stopped core; r12 is the scratch register. */
+#define TO_DTR(r) (0xee000e15u | (uint32_t)(r) << 12)		/* MCR p14, 0, r, c0, c5, 0 */
+#define FROM_DTR(r) (0xee100e15u | (uint32_t)(r) << 12)		/* MRC p14, 0, r, c0, c5, 0 */
+#define MOV_R12_PC 0xe1a0c00fu
+#define MOV_PC_R12 0xe1a0f00cu
+#define BX_R12 0xe12fff1cu
+#define MRS_R12_CPSR 0xe10fc000u
+#define MSR_CPSR_R12 0xe12ff00cu
+#define ORR_R12 0xe38cc000u					/* r12 = r12 | imm */
+#define BIC_R12 0xe3ccc000u
+#define LDC_R12 0xecbc5e01u					/* word at r12 to DTRTX, r12 += 4 */
+#define ISB 0xf57ff06fu
+#define READ_CP15(opc1, n, m, opc2) \
+	(0xee10cf10u | (opc1) << 21 | (n) << 16 | (opc2) << 5 | (m))
+#define WRITE_CP15(opc1, n, m, opc2) (READ_CP15(opc1, n, m, opc2) & ~0x00100000u)
+#define WRITE_DACR WRITE_CP15(0u, 3u, 0u, 0u)
+
+/* Linux gives user memory this domain. */
+#define DOMAIN_USER 1u
+
+/* Bounds of waiting. An adapter is far slower than any core. */
+#define HALT_NS 100000000ull
+#define STEP_NS 50000000ull
+
+/* ---- single accesses ---- */
+
+static void put(struct ost_v7_core *core, uint32_t off, uint32_t val)
+{
+	core->target->ops->reg_write(core->target->ctx, core->core, off, val);
+}
+
+static void get(struct ost_v7_core *core, uint32_t off, uint32_t *val)
+{
+	core->target->ops->reg_read(core->target->ctx, core->core, off, val);
+}
+
+static void feed(struct ost_v7_core *core, uint32_t insn)
+{
+	put(core, ITR, insn);
+}
+
+static void queue_set(struct ost_v7_core *core, unsigned int reg, uint32_t val)
+{
+	put(core, DTRRX, val);
+	feed(core, FROM_DTR(reg));
+}
+
+static void queue_get(struct ost_v7_core *core, unsigned int reg, uint32_t *val)
+{
+	feed(core, TO_DTR(reg));
+	get(core, DTRTX, val);
+}
+
+/* Nothing that was left half-done may stand in the way: an abort, a word that nobody took. */
+static void queue_feeding(struct ost_v7_core *core)
+{
+	if (core->feeding)
+		return;
+	if (core->dscr & DSCR_STICKY)
+		put(core, DRCR, DRCR_CLEAR);
+	put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | DSCR_STALL);
+	if (core->dscr & DSCR_TXFULL)
+		get(core, DTRTX, &core->status[OST_V7_MAX_FETCHES]);
+	core->feeding = true;
+}
+
+/* The same for a word left in DTRRX, which goes through r12: not before that was read. */
+static void queue_drain(struct ost_v7_core *core)
+{
+	if (core->dscr & DSCR_RXFULL)
+		feed(core, FROM_DTR(12));
+	core->dscr &= ~DSCR_RXFULL;
+}
+
+struct ost_status ost_v7_flush(struct ost_v7_core *core)
+{
+	struct ost_status status = core->target->ops->flush(core->target->ctx);
+
+	core->flushes++;
+	if (ost_failed(status))
+		core->feeding = false;
+	return status;
+}
+
+static uint64_t now_ns(const struct ost_v7_core *core)
+{
+	return core->target->ops->now_ns(core->target->ctx);
+}
+
+void ost_v7_queue_poll(struct ost_v7_core *core)
+{
+	get(core, DSCR, &core->dscr);
+}
+
+void ost_v7_stopped(struct ost_v7_core *core)
+{
+	core->have = 0;
+	core->feeding = false;
+	core->scratched = false;
+}
+
+/* ---- starting with a core ---- */
+
+struct ost_status ost_v7_diagnose(struct ost_v7_core *core)
+{
+	uint32_t oslsr = 0;
+
+	get(core, PRSR, &core->prsr);
+	OST_TRY(ost_v7_flush(core));
+	if (!(core->prsr & PRSR_POWERED))
+		return ost_error_at(OST_ERR_STATE, "core is powered down: bring it up, or boot with cpuidle.off=1 nohlt", core->core);
+	if (core->prsr & PRSR_IN_RESET)
+		return ost_error_at(OST_ERR_STATE, "core is held in reset: release it and try again", core->core);
+	get(core, OSLSR, &oslsr);
+	OST_TRY(ost_v7_flush(core));
+	if (oslsr & OSLSR_LOCKED)
+		return ost_error_at(OST_ERR_STATE, "core's debug registers are locked (OS lock): let it finish booting and try again",
+			core->core);
+	return ost_ok();
+}
+
+struct ost_status ost_v7_open(struct ost_v7_core *core, const struct ost_target *target, unsigned int n)
+{
+	uint32_t didr = 0;
+
+	memset(core, 0, sizeof(*core));
+	core->target = target;
+	core->core = n;
+	OST_TRY(ost_v7_diagnose(core));
+	get(core, DIDR, &didr);
+	ost_v7_queue_poll(core);
+	OST_TRY(ost_v7_flush(core));
+	core->units = (didr >> 24 & 15) + 1;
+	return ost_ok();
+}
+
+/* ---- breakpoint units ---- */
+
+void ost_v7_queue_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, uint32_t bcr)
+{
+	/* Never enabled with half a value. */
+	put(core, BCR(unit), 0);
+	put(core, BVR(unit), bvr);
+	if (bcr)
+		put(core, BCR(unit), bcr);
+}
+
+void ost_v7_queue_read_unit(struct ost_v7_core *core, unsigned int unit, uint32_t *bvr, uint32_t *bcr)
+{
+	get(core, BVR(unit), bvr);
+	get(core, BCR(unit), bcr);
+}
+
+struct ost_status ost_v7_read_units(struct ost_v7_core *core, uint32_t *bvr, uint32_t *bcr)
+{
+	for (unsigned int i = 0; i < core->units; i++)
+		get(core, BVR(i), &bvr[i]);
+	for (unsigned int i = 0; i < core->units; i++)
+		get(core, BCR(i), &bcr[i]);
+	return ost_v7_flush(core);
+}
+
+void ost_v7_queue_enable(struct ost_v7_core *core, bool on)
+{
+	put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
+}
+
+/* ---- registers ---- */
+
+/* How the registers past r15 are read into r12. */
+static const uint32_t special[OST_V7_REGS] = {
+	[OST_V7_PC] = MOV_R12_PC,
+	[OST_V7_CPSR] = MRS_R12_CPSR,
+	[OST_V7_DACR] = READ_CP15(0u, 3u, 0u, 0u),
+	[OST_V7_DFSR] = READ_CP15(0u, 5u, 0u, 0u),
+	[OST_V7_DFAR] = READ_CP15(0u, 6u, 0u, 0u),
+	[OST_V7_TPIDRURO] = READ_CP15(0u, 13u, 0u, 3u),
+	[OST_V7_TPIDRPRW] = READ_CP15(0u, 13u, 0u, 4u),
+};
+
+static void queue_read(struct ost_v7_core *core, uint32_t mask)
+{
+	queue_feeding(core);
+	for (unsigned int i = 0; i < OST_V7_REGS; i++) {
+		if (!(mask & OST_V7_BIT(i)))
+			continue;
+		if (special[i]) {
+			queue_drain(core);
+			feed(core, special[i]);
+			queue_get(core, 12, &core->raw[i]);
+			core->scratched = true;
+		} else {
+			queue_get(core, i, &core->raw[i]);
+		}
+	}
+}
+
+static void accept_read(struct ost_v7_core *core, uint32_t mask)
+{
+	for (unsigned int i = 0; i < OST_V7_REGS; i++) {
+		if (mask & OST_V7_BIT(i))
+			core->reg[i] = core->raw[i];
+	}
+	if (mask & OST_V7_BIT(OST_V7_PC))
+		core->reg[OST_V7_PC] -= 8;
+	core->have |= mask;
+}
+
+struct ost_status ost_v7_read(struct ost_v7_core *core, uint32_t mask)
+{
+	mask |= OST_V7_BIT(12);
+	mask &= ~core->have;
+	if (!mask)
+		return ost_ok();
+	queue_read(core, mask);
+	OST_TRY(ost_v7_flush(core));
+	accept_read(core, mask);
+	return ost_ok();
+}
+
+/* ---- memory ---- */
+
+static uint32_t words_of(const struct ost_v7_fetch *f)
+{
+	return (uint32_t)((f->addr & 3) + f->len + 3) / 4;
+}
+
+size_t ost_v7_fetch_fits(const struct ost_v7_fetch *fetch, size_t n)
+{
+	uint32_t words = 0;
+	size_t i;
+
+	for (i = 0; i < n && i < OST_V7_MAX_FETCHES; i++) {
+		words += words_of(&fetch[i]);
+		if (words > OST_V7_MAX_WORDS)
+			break;
+	}
+	return i;
+}
+
+static bool any_user(const struct ost_v7_fetch *fetch, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (fetch[i].user)
+			return true;
+	}
+	return false;
+}
+
+/* The user's domain is closed to the kernel itself while it runs (software PAN); as a client its page tables count. */
+static uint32_t opened(uint32_t dacr)
+{
+	return dacr >> 2 * DOMAIN_USER & 3 ? dacr : dacr | 1u << 2 * DOMAIN_USER;
+}
+
+/*
+ * After an abort the core executes nothing until the sticky flags are cleared, so that a bad pointer costs its own range
+ * only: status is taken after each range, and then cleared.
+ */
+static void queue_range(struct ost_v7_core *core, const struct ost_v7_fetch *f, uint32_t *word, uint32_t *status)
+{
+	uint32_t words = words_of(f);
+
+	queue_set(core, 12, (uint32_t)f->addr & ~3u);
+	for (uint32_t i = 0; i < words; i++) {
+		feed(core, LDC_R12);
+		get(core, DTRTX, &word[i]);
+	}
+	get(core, DSCR, status);
+	put(core, DRCR, DRCR_CLEAR);
+}
+
+static void queue_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fetch, size_t n)
+{
+	uint32_t dacr = core->reg[OST_V7_DACR];
+	bool open = any_user(fetch, n) && opened(dacr) != dacr;
+	uint32_t words = 0;
+
+	if (!n)
+		return;
+	queue_feeding(core);
+	core->scratched = true;
+	if (open) {
+		queue_set(core, 12, opened(dacr));
+		feed(core, WRITE_DACR);
+		feed(core, ISB);
+	}
+	for (size_t i = 0; i < n; i++) {
+		queue_range(core, &fetch[i], core->word + words, &core->status[i]);
+		words += words_of(&fetch[i]);
+	}
+	if (open) {
+		queue_set(core, 12, dacr);
+		feed(core, WRITE_DACR);
+	}
+}
+
+static void accept_fetch(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n)
+{
+	uint8_t bytes[4 * (4096 / 4 + 2)];
+	uint32_t words = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ost_v7_fetch *f = &fetch[i];
+		uint32_t count = words_of(f);
+
+		f->fault = core->status[i] & DSCR_STICKY;
+		if (!f->fault) {
+			for (uint32_t w = 0; w < count; w++)
+				ost_put_le32(bytes + 4 * w, core->word[words + w]);
+			memcpy(f->buf, bytes + (f->addr & 3), f->len);
+		}
+		words += count;
+	}
+}
+
+static struct ost_status check_fetch(const struct ost_v7_fetch *fetch, size_t n)
+{
+	if (ost_v7_fetch_fits(fetch, n) < n)
+		return ost_error(OST_ERR_LIMIT, "too much memory asked for in one flush");
+	for (size_t i = 0; i < n; i++) {
+		if (!fetch[i].len || (fetch[i].addr & 4095) + fetch[i].len > 4096 || fetch[i].addr > 0xffffffffu)
+			return ost_error_at(OST_ERR_ARGUMENT, "a range to fetch must lie within one page", fetch[i].addr);
+	}
+	return ost_ok();
+}
+
+static struct ost_status prepare_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fetch, size_t n)
+{
+	OST_TRY(check_fetch(fetch, n));
+	return ost_v7_read(core, any_user(fetch, n) ? OST_V7_BIT(OST_V7_DACR) : 0);
+}
+
+struct ost_status ost_v7_fetch_now(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n)
+{
+	if (!n)
+		return ost_ok();
+	OST_TRY(prepare_fetch(core, fetch, n));
+	queue_fetch(core, fetch, n);
+	OST_TRY(ost_v7_flush(core));
+	accept_fetch(core, fetch, n);
+	return ost_ok();
+}
+
+/* ---- what an instruction calls for ---- */
+
+static bool is_scratch_or_pc(uint32_t reg)
+{
+	return reg == 12 || reg == 15;
+}
+
+static struct ost_v7_pass execute(struct ost_v7_pass pass, int tell)
+{
+	pass.kind = OST_V7_PASS_EXECUTE;
+	pass.tell = tell;
+	return pass;
+}
+
+/* cond 0000 or 001: AND ... MVN with an immediate, a register or a register shifted by an immediate or a register. */
+static struct ost_v7_pass classify_data(struct ost_v7_pass pass)
+{
+	uint32_t insn = pass.insn;
+	uint32_t op = insn >> 21 & 15, rn = insn >> 16 & 15, rd = insn >> 12 & 15, rs = insn >> 8 & 15, rm = insn & 15;
+	bool immediate = insn & 1u << 25, by_register = !immediate && (insn & 0x10), flags = insn & 1u << 20;
+	bool test = op >= 8 && op <= 11, move = op == 13 || op == 15;
+	bool carry = op >= 5 && op <= 7;
+
+	if ((test && !flags) || (by_register && (insn & 0x80)))
+		return pass;			/* miscellaneous, multiplies, extra loads */
+	if ((carry && flags) || (!test && is_scratch_or_pc(rd)) || (!move && is_scratch_or_pc(rn)))
+		return pass;
+	if (!immediate && (is_scratch_or_pc(rm) || (by_register && is_scratch_or_pc(rs))))
+		return pass;
+	/* RRX takes the carry in */
+	if (!immediate && !by_register && flags && (insn & 0xff0) == 0x060)
+		return pass;
+	bool own = !test && ((!move && rd == rn) || (!immediate && rd == rm) || (by_register && rd == rs));
+	return execute(pass, own ? (int)rd : -1);
+}
+
+/* cond 010 or 011: LDR, STR, LDRB, STRB. */
+static struct ost_v7_pass classify_load_store(struct ost_v7_pass pass)
+{
+	uint32_t insn = pass.insn;
+	uint32_t rn = insn >> 16 & 15, rt = insn >> 12 & 15, rm = insn & 15;
+	bool by_register = insn & 1u << 25, pre = insn & 1u << 24, w = insn & 1u << 21, load = insn & 1u << 20;
+	bool writeback = !pre || w;
+
+	if ((by_register && (insn & 0x10)) || (!pre && w))
+		return pass;			/* media; unprivileged forms */
+	if (is_scratch_or_pc(rn) || is_scratch_or_pc(rt) || (by_register && is_scratch_or_pc(rm)))
+		return pass;
+	if (by_register && (insn & 0xff0) == 0x060)
+		return pass;
+	if (writeback && (rt == rn || by_register))
+		return pass;			/* unpredictable; or an offset that may be zero */
+	if (writeback && (insn & 0xfff))
+		return execute(pass, (int)rn);
+	return execute(pass, load && (rt == rn || (by_register && rt == rm)) ? (int)rt : -1);
+}
+
+/* cond 100: LDM, STM. */
+static struct ost_v7_pass classify_multiple(struct ost_v7_pass pass)
+{
+	uint32_t insn = pass.insn, rn = insn >> 16 & 15, list = insn & 0xffff;
+	bool writeback = insn & 1u << 21;
+
+	if (!list || (insn & 1u << 22) || is_scratch_or_pc(rn) || (list & (1u << 12 | 1u << 15 | 1u << rn)))
+		return pass;
+	return execute(pass, writeback ? (int)rn : -1);
+}
+
+static struct ost_v7_pass classify_cps(struct ost_v7_pass pass)
+{
+	uint32_t bits = pass.insn & 0x1c0, imod = pass.insn >> 18 & 3;
+
+	if ((pass.insn & 0xfff1fe20) != 0xf1000000 || (pass.insn & 1u << 17) || imod < 2)
+		return pass;			/* not CPS; changes the mode; or reserved */
+	pass.kind = OST_V7_PASS_CPS;
+	pass.cpsr_set = imod == 3 ? bits : 0;
+	pass.cpsr_clear = imod == 2 ? bits : 0;
+	return pass;
+}
+
+static struct ost_v7_pass classify_branch(struct ost_v7_pass pass)
+{
+	uint32_t offset = (pass.insn & 0x00ffffff) << 2;
+
+	if (offset & 1u << 25)
+		offset |= 0xfc000000;
+	pass.kind = OST_V7_PASS_BRANCH;
+	pass.link = pass.insn & 1u << 24;
+	pass.next = pass.addr + 8 + offset;
+	return pass;
+}
+
+static bool is_mere_hint(uint32_t insn)
+{
+	uint32_t op = insn & 0xff;
+
+	/* SEV and SEVL are seen by other cores */
+	return (insn & 0x0fffff00) == 0x0320f000 && op != 4 && op != 5;
+}
+
+struct ost_v7_pass ost_v7_classify(uint32_t addr, uint32_t insn)
+{
+	struct ost_v7_pass pass = {
+		.kind = OST_V7_PASS_STEP, .addr = addr, .insn = insn, .next = addr + 4, .tell = -1,
+	};
+
+	if (insn >> 28 == 15)
+		return classify_cps(pass);
+	if (is_mere_hint(insn)) {
+		pass.kind = OST_V7_PASS_SKIP;
+		return pass;
+	}
+	if (insn >> 28 != 14)
+		return pass;
+	switch (insn >> 25 & 7) {
+	case 0:
+	case 1:
+		return classify_data(pass);
+	case 2:
+	case 3:
+		return classify_load_store(pass);
+	case 4:
+		return classify_multiple(pass);
+	case 5:
+		return classify_branch(pass);
+	default:
+		return pass;
+	}
+}
+
+/* ---- out of a stop ---- */
+
+static void queue_cps(struct ost_v7_core *core, const struct ost_v7_pass *pass)
+{
+	uint32_t op = pass->cpsr_set ? ORR_R12 : BIC_R12;
+	uint32_t bits = pass->cpsr_set | pass->cpsr_clear;
+
+	feed(core, MRS_R12_CPSR);
+	if (bits & 0xff)
+		feed(core, op | (bits & 0xff));
+	if (bits & CPSR_A)
+		feed(core, op | 0xc01);		/* 1 rotated right by 24 */
+	feed(core, MSR_CPSR_R12);
+}
+
+static void queue_pass(struct ost_v7_core *core, const struct ost_v7_pass *pass)
+{
+	if (pass->kind == OST_V7_PASS_EXECUTE)
+		feed(core, pass->insn);
+	if (pass->kind == OST_V7_PASS_CPS)
+		queue_cps(core, pass);
+	if (pass->kind == OST_V7_PASS_BRANCH && pass->link)
+		queue_set(core, OST_V7_LR, pass->addr + 4);
+}
+
+static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
+{
+	queue_set(core, 12, thumb ? pc | 1 : pc);
+	feed(core, thumb ? BX_R12 : MOV_PC_R12);
+}
+
+/* PC is at its place: give r12 back and go. *status tells afterwards whether all that was fed was executed. */
+static void queue_go(struct ost_v7_core *core, uint32_t dscr, uint32_t *status)
+{
+	queue_set(core, 12, core->reg[12]);
+	get(core, DSCR, status);
+	put(core, DSCR, dscr & DSCR_KEEP);
+	put(core, DRCR, DRCR_RESTART | DRCR_CLEAR);
+}
+
+static struct ost_status wait_halted(struct ost_v7_core *core, uint64_t limit_ns)
+{
+	uint64_t deadline = now_ns(core) + limit_ns;
+
+	for (;;) {
+		ost_v7_queue_poll(core);
+		OST_TRY(ost_v7_flush(core));
+		if (ost_v7_halted(core))
+			return ost_ok();
+		if (now_ns(core) > deadline)
+			return ost_error_at(OST_ERR_STATE, "core does not stop", core->core);
+	}
+}
+
+struct ost_status ost_v7_restart(struct ost_v7_core *core)
+{
+	bool thumb = core->have & OST_V7_BIT(OST_V7_CPSR) && core->reg[OST_V7_CPSR] & CPSR_T;
+	uint32_t status = 0;
+
+	queue_feeding(core);
+	queue_pc(core, core->reg[OST_V7_PC], thumb);
+	queue_go(core, core->dscr, &status);
+	ost_v7_queue_poll(core);
+	OST_TRY(ost_v7_flush(core));
+	ost_v7_stopped(core);
+	if (status & DSCR_STICKY)
+		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", core->core);
+	return ost_ok();
+}
+
+struct ost_status ost_v7_hand_over(struct ost_v7_core *core)
+{
+	if (!core->feeding)
+		return ost_ok();
+	if (core->scratched && (core->have & OST_V7_BIT(12)))
+		queue_set(core, 12, core->reg[12]);
+	put(core, DSCR, core->dscr & (DSCR_KEEP | DSCR_ITREN | DSCR_DCC));
+	OST_TRY(ost_v7_flush(core));
+	ost_v7_stopped(core);
+	return ost_ok();
+}
+
+/* Go on, past the step: the unit is a plain breakpoint again. */
+static struct ost_status end_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit, uint32_t dscr)
+{
+	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS);
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	core->dscr = (core->dscr & ~DSCR_INTDIS) | (dscr & DSCR_INTDIS);
+	return ost_v7_restart(core);
+}
+
+/* The core itself executes the instruction: stop at whatever is not at its address, with interrupts kept away. */
+static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
+{
+	uint32_t dscr = core->dscr, status = 0;
+	struct ost_status result;
+
+	queue_feeding(core);
+	queue_pc(core, pass->addr, false);
+	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS | BCR_MISMATCH);
+	queue_go(core, dscr | DSCR_INTDIS, &status);
+	OST_TRY(ost_v7_flush(core));
+	ost_v7_stopped(core);
+	result = wait_halted(core, STEP_NS);
+	if (!ost_failed(result))
+		return end_step(core, pass, unit, dscr);
+	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS);
+	put(core, DSCR, dscr & DSCR_KEEP);
+	OST_TRY(ost_v7_flush(core));
+	return result.code == OST_ERR_LINK ? result :
+		ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", pass->addr);
+}
+
+/*
+ * The instruction that was fed did not complete, nor did anything after it, and the core was restarted where it stood:
+ * it is back at the breakpoint, with the scratch value in r12. Let it execute the instruction by itself.
+ */
+static struct ost_status leave_refused(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
+{
+	uint32_t r12 = core->reg[12];
+
+	OST_TRY(wait_halted(core, STEP_NS));
+	ost_v7_stopped(core);
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	core->reg[12] = r12;
+	if (core->reg[OST_V7_PC] != pass->addr)
+		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
+	return leave_by_step(core, pass, unit);
+}
+
+static bool polls_self(const struct ost_v7_core *core, struct ost_v7_core *const *poll, size_t polls)
+{
+	for (size_t i = 0; i < polls; i++) {
+		if (poll[i] == core)
+			return true;
+	}
+	return false;
+}
+
+struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit,
+		struct ost_v7_fetch *fetch, size_t n, struct ost_v7_core *const *poll, size_t polls, bool *ret_fetched)
+{
+	uint32_t status = 0, dscr = core->dscr;
+	struct ost_status result;
+
+	*ret_fetched = false;
+	if (n)
+		OST_TRY(prepare_fetch(core, fetch, n));
+	OST_TRY(ost_v7_read(core, pass->tell >= 0 ? OST_V7_BIT(pass->tell) : 0));
+	if (pass->kind == OST_V7_PASS_STEP) {
+		OST_TRY(ost_v7_fetch_now(core, fetch, n));
+		*ret_fetched = true;
+		return leave_by_step(core, pass, unit);
+	}
+	queue_feeding(core);
+	queue_fetch(core, fetch, n);
+	queue_pass(core, pass);
+	queue_pc(core, pass->next, false);
+	queue_go(core, dscr, &status);
+	for (size_t i = 0; i < polls; i++)
+		ost_v7_queue_poll(poll[i]);
+	result = ost_v7_flush(core);
+	if (ost_failed(result)) {
+		core->unsure = true;
+		core->leaving = *pass;
+		core->dscr = dscr;
+		return ost_v7_repair(core);
+	}
+	accept_fetch(core, fetch, n);
+	*ret_fetched = true;
+	if (status & DSCR_STICKY) {
+		core->dscr = dscr;
+		return leave_refused(core, pass, unit);
+	}
+	ost_v7_stopped(core);
+	if (!polls_self(core, poll, polls))
+		core->dscr = dscr & ~DSCR_HALTED;
+	return ost_ok();
+}
+
+/* ---- after a failure of the link ---- */
+
+/* Whether the core stands in the very stop that it was being led out of. */
+static bool same_stop(const struct ost_v7_core *core, const uint32_t *before, uint32_t had)
+{
+	for (unsigned int i = 0; i <= OST_V7_LR; i++) {
+		if (i == 12 || (int)i == core->leaving.tell || i == OST_V7_LR || !(had & OST_V7_BIT(i)))
+			continue;
+		/* what the instruction itself may have loaded */
+		if (core->leaving.kind == OST_V7_PASS_EXECUTE && i == (core->leaving.insn >> 12 & 15))
+			continue;
+		if (core->reg[i] != before[i])
+			return false;
+	}
+	return true;
+}
+
+static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *before, uint32_t had)
+{
+	const struct ost_v7_pass *pass = &core->leaving;
+	uint32_t pc = core->reg[OST_V7_PC], status = 0;
+	bool passed = pc == pass->next && pc != pass->addr;
+
+	if (pass->tell >= 0 && core->reg[pass->tell] != before[pass->tell])
+		passed = true;
+	core->reg[12] = before[12];
+	queue_feeding(core);
+	if (had & OST_V7_BIT(OST_V7_DACR)) {
+		queue_set(core, 12, before[OST_V7_DACR]);
+		feed(core, WRITE_DACR);
+	}
+	if (!passed || pass->kind == OST_V7_PASS_BRANCH)
+		queue_pass(core, pass);
+	queue_pc(core, pass->next, false);
+	queue_go(core, core->dscr, &status);
+	OST_TRY(ost_v7_flush(core));
+	if (status & DSCR_STICKY)
+		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
+	return ost_ok();
+}
+
+struct ost_status ost_v7_repair(struct ost_v7_core *core)
+{
+	uint32_t before[OST_V7_REGS], had = core->have;
+	struct ost_status result;
+
+	memcpy(before, core->reg, sizeof(before));
+	ost_v7_queue_poll(core);
+	OST_TRY(ost_v7_flush(core));
+	if (!ost_v7_halted(core)) {
+		core->unsure = false;
+		core->repairs++;
+		ost_v7_stopped(core);
+		return ost_ok();
+	}
+	ost_v7_stopped(core);
+	result = ost_v7_read(core, 0x7fff | OST_V7_BIT(OST_V7_PC));
+	if (!ost_failed(result) && (core->reg[OST_V7_PC] == core->leaving.next
+			|| (core->reg[OST_V7_PC] == core->leaving.addr && same_stop(core, before, had))))
+		result = finish_stop(core, before, had);
+	else if (!ost_failed(result))
+		result = ost_v7_hand_over(core);	/* it ran and stopped anew */
+	if (ost_failed(result)) {
+		memcpy(core->reg, before, sizeof(before));
+		core->have = had;
+		return result;
+	}
+	core->unsure = false;
+	core->repairs++;
+	ost_v7_stopped(core);
+	ost_v7_queue_poll(core);
+	return ost_v7_flush(core);
+}
+
+/* ---- state for the kernel finder ---- */
+
+#define LO(field) offsetof(struct ost_cpu_state, field)
+
+static const struct {
+	uint32_t insn;
+	size_t offset;
+	bool wide;
+} cp15_state[] = {
+	{ READ_CP15(0u, 1u, 0u, 0u), LO(sctlr), false },
+	{ READ_CP15(0u, 2u, 0u, 0u), LO(ttbr0), true },
+	{ READ_CP15(0u, 2u, 0u, 1u), LO(ttbr1), true },
+	{ READ_CP15(0u, 2u, 0u, 2u), LO(tcr), true },
+	{ READ_CP15(0u, 12u, 0u, 0u), LO(vbar), true },
+	{ READ_CP15(0u, 3u, 0u, 0u), LO(dacr), false },
+	{ READ_CP15(0u, 13u, 0u, 1u), LO(contextid), false },
+	{ READ_CP15(0u, 13u, 0u, 4u), LO(tpidrprw), true },
+	{ READ_CP15(0u, 13u, 0u, 3u), LO(tpidruro), true },
+	{ READ_CP15(0u, 0u, 0u, 5u), LO(mpidr), true },
+	{ READ_CP15(0u, 0u, 0u, 0u), LO(midr), true },
+};
+
+#define CP15_STATES (sizeof(cp15_state) / sizeof(cp15_state[0]))
+#define TTBCR_EAE 0x80000000u
+#define READ_TTBR64(n) (0xec5ecf02u | (n) << 4)			/* MRRC p15, n, r12, lr, c2 */
+
+/* With long descriptors the base registers have 64 bits; lr is the second scratch register. */
+static struct ost_status read_long_bases(struct ost_v7_core *core, struct ost_cpu_state *state)
+{
+	uint32_t half[4] = { 0 };
+
+	if (!(state->tcr & TTBCR_EAE))
+		return ost_ok();
+	for (unsigned int i = 0; i < 2; i++) {
+		feed(core, READ_TTBR64(i));
+		queue_get(core, 12, &half[2 * i]);
+		queue_get(core, OST_V7_LR, &half[2 * i + 1]);
+	}
+	queue_set(core, OST_V7_LR, (uint32_t)state->r[OST_V7_LR]);
+	OST_TRY(ost_v7_flush(core));
+	state->ttbr0 = half[0] | (uint64_t)half[1] << 32;
+	state->ttbr1 = half[2] | (uint64_t)half[3] << 32;
+	return ost_ok();
+}
+
+/* User mode may not look at the system registers. lr is read and put back in the mode in which it serves as scratch. */
+static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_state *state)
+{
+	bool user = (state->cpsr & CPSR_MODE) == MODE_USER;
+	uint32_t value[CP15_STATES] = { 0 }, status = 0;
+	struct ost_status result;
+
+	if (user) {
+		queue_set(core, 12, (state->cpsr & ~(CPSR_MODE | CPSR_T)) | MODE_SVC | 0xc0);
+		feed(core, MSR_CPSR_R12);
+		feed(core, ISB);
+	}
+	for (size_t i = 0; i < CP15_STATES; i++) {
+		feed(core, cp15_state[i].insn);
+		queue_get(core, 12, &value[i]);
+	}
+	if (user) {
+		queue_set(core, 12, state->cpsr);
+		feed(core, MSR_CPSR_R12);
+		feed(core, ISB);
+	}
+	get(core, DSCR, &status);
+	put(core, DRCR, DRCR_CLEAR);
+	result = ost_v7_flush(core);
+	if (!ost_failed(result) && (status & DSCR_STICKY))
+		result = ost_error_at(OST_ERR_STATE, "core refused to show its system registers", core->core);
+	for (size_t i = 0; i < CP15_STATES; i++) {
+		uint8_t *at = (uint8_t *)state + cp15_state[i].offset;
+
+		if (cp15_state[i].wide)
+			*(uint64_t *)(void *)at = value[i];
+		else
+			*(uint32_t *)(void *)at = value[i];
+	}
+	if (!ost_failed(result) && !user)
+		result = read_long_bases(core, state);
+	return result;
+}
+
+static struct ost_status read_stopped(struct ost_v7_core *core, struct ost_cpu_state *state)
+{
+	uint32_t *reg = core->reg;
+
+	OST_TRY(ost_v7_read(core, 0x7fff));
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
+	if (reg[OST_V7_CPSR] & CPSR_T)
+		reg[OST_V7_PC] += 4;		/* reads as 4 ahead, not 8 */
+	for (unsigned int i = 0; i <= OST_V7_PC; i++)
+		state->r[i] = reg[i];
+	state->pc = reg[OST_V7_PC];
+	state->cpsr = reg[OST_V7_CPSR];
+	return read_cp15(core, state);
+}
+
+static struct ost_status end_brief_stop(struct ost_v7_core *core)
+{
+	struct ost_status result;
+
+	if (!(core->have & OST_V7_BIT(OST_V7_PC)))
+		OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
+	result = ost_v7_restart(core);
+	if (!ost_failed(result) && ost_v7_halted(core) && ost_v7_reason(core) == OST_V7_REASON_REQUEST)
+		return ost_error_at(OST_ERR_STATE, "core does not run on after it was stopped: reset the board", core->core);
+	return result;
+}
+
+struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret)
+{
+	struct ost_v7_core core;
+	struct ost_status result, end;
+	bool ours;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->isa = OST_ISA_V7;
+	ret->cpu = n;
+	OST_TRY(ost_v7_open(&core, target, n));
+	ours = !ost_v7_halted(&core);
+	if (ours) {
+		put(&core, DRCR, DRCR_HALT);
+		result = wait_halted(&core, HALT_NS);
+		if (ost_failed(result))
+			return result.code == OST_ERR_LINK ? result : ost_error_at(OST_ERR_STATE,
+				"core does not stop when asked to: check that it is clocked and its debug is not locked", n);
+	}
+	result = read_stopped(&core, ret);
+	end = ours ? end_brief_stop(&core) : ost_v7_hand_over(&core);
+	return ost_failed(result) ? result : end;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes about two thousand system calls and writes down what a tracer should have said of each.
+ *
+ *   exact OUT           makes the calls, then writes the expectation to OUT
+ *   exact child MODE    what it executes itself as
+ *   exact loop N        N calls of getppid and openat in turn and no expectation: for figures and endurance
+ *
+ * The calls that count lie, in the first task and after each execve, between the two markers
+ * faccessat(AT_FDCWD, "openst:begin", F_OK) and the same with "openst:end". Lines carry the pids, addresses and times
+ * of this very run: a trace of the same run must equal them byte for byte, task by task. The format is strace's.
+ */
+#define _GNU_SOURCE
+#include "say.h"
+#include "scenes.h"
+#include "sys.h"
+
+#include <asm/unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct task main_task;
+
+static void marker(const char *name)
+{
+	(void)sys(__NR_faccessat, -100, name, 0);
+}
+
+static int run_child(const char *mode)
+{
+	struct task *t = &main_task;
+
+	t->log = log_open(LOG_PATH, false);
+	if (!t->log) {
+		perror(LOG_PATH);
+		return 125;
+	}
+	t->tid = (int)sys(__NR_getpid);
+	marker("openst:begin");
+	int code = scene_executed(t, mode);
+	say_line(t, "exit_group(%d) = ?", code);
+	(void)sys(__NR_exit_group, code);
+	return code;
+}
+
+static int run_loop(const char *count)
+{
+	long n = atol(count);
+
+	marker("openst:begin");
+	for (long i = 0; i < n; i++) {
+		if (i % 2) {
+			(void)sys(__NR_openat, -100, "/none/of/twenty/byte", 0);
+		} else {
+			(void)sys(__NR_getppid);
+		}
+	}
+	marker("openst:end");
+	return 0;
+}
+
+static void play(struct task *t, const char *self)
+{
+	scene_identity(t);
+	scene_strings(t);
+	scene_files(t);
+	scene_data(t);
+	scene_memory(t);
+	scene_time(t);
+	scene_waiting(t);
+	scene_sockets(t);
+	scene_signals(t);
+	scene_processes(t, self);
+	scene_threads(t);
+}
+
+static int run_all(const char *out)
+{
+	struct task *t = &main_task;
+	char self[256] = "";
+
+	t->log = log_open(LOG_PATH, true);
+	if (!t->log || (mkdir(PLACE, 0755) != 0 && chdir(PLACE) != 0) ||
+		readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) {
+		perror("exact: can't set up in /tmp");
+		return 1;
+	}
+	t->tid = (int)sys(__NR_getpid);
+	// Everything of ours is there before the first call, so that no page is missing but those missing on purpose.
+	if (mlockall(MCL_CURRENT) != 0 || munlockall() != 0) {
+		perror("exact: mlockall");
+		return 1;
+	}
+	marker("openst:begin");
+	play(t, self);
+	marker("openst:end");
+	(void)chdir("/");
+	(void)rmdir(PLACE);
+	if (log_write(t->log, out) != 0) {
+		perror(out);
+		return 1;
+	}
+	printf("exact: %u calls expected\n", t->log->calls);
+	(void)unlink(LOG_PATH);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2) {
+		return run_all(argv[1]);
+	}
+	if (argc == 3 && strcmp(argv[1], "child") == 0) {
+		return run_child(argv[2]);
+	}
+	if (argc == 3 && strcmp(argv[1], "loop") == 0) {
+		return run_loop(argv[2]);
+	}
+	fprintf(stderr, "usage: exact OUT | child MODE | loop N\n");
+	return 2;
+}

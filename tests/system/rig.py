@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the system tests, the benchmark and the demo have in common: a guest in plain QEMU or on the virtual board, its
+console, an OpenOCD with its command port. Everything that is started here ends with the program that started it."""
+
+import atexit
+import ctypes
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.environ.get("OPENST_SRCDIR") or os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("OPENST_BUILDDIR") or os.getcwd()
+DEPS = os.environ.get("OPENST_DEPS") or os.path.join(TOP, "_deps")
+READY = "openst-guest ready"
+STATUS = "openst-guest status "
+SKIP = 77
+
+
+class Failure(Exception):
+    """A test that did not do what it should; the text is its one-line reason."""
+
+
+class Skip(Exception):
+    """A test that can't run here; the text says what is missing."""
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(main):
+    """Run a test's main(): exit status 0, 1 with a reason, or 77 with what is missing."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        main()
+    except Skip as err:
+        say("SKIP: %s" % err)
+        sys.exit(SKIP)
+    except Failure as err:
+        say("FAIL: %s" % err)
+        sys.exit(1)
+    finally:
+        cleanup()
+    say("PASS")
+    sys.exit(0)
+
+
+_things = []
+
+
+def cleanup():
+    while _things:
+        _things.pop().close()
+
+
+atexit.register(cleanup)
+
+
+def _die_with_parent():
+    os.setpgid(0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """A program with its output in a file."""
+
+    def __init__(self, args, log, **more):
+        self.args = args
+        self.log = log
+        with open(log, "wb") as out:
+            self.popen = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                          preexec_fn=_die_with_parent, **more)
+        _things.append(self)
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def output(self):
+        with open(self.log, "rb") as f:
+            return f.read().decode(errors="replace")
+
+    def signal(self, number):
+        if self.running():
+            self.popen.send_signal(number)
+
+    def wait(self, seconds):
+        """The exit status, or a Failure when it goes on."""
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure("%s did not end within %d s" % (os.path.basename(self.args[0]), seconds)) from None
+
+    def close(self):
+        self.signal(signal.SIGTERM)
+        try:
+            self.popen.wait(5)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.popen.wait()
+        if self in _things:
+            _things.remove(self)
+
+    def wait_output(self, pattern, seconds):
+        """The match of a pattern in the output, once it is there."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, self.output())
+            if found:
+                return found
+            if not self.running():
+                raise Failure("%s ended: %s" % (os.path.basename(self.args[0]), self.last_words()))
+            if time.monotonic() > deadline:
+                raise Failure("%s: no '%s' within %d s: %s" % (os.path.basename(self.args[0]), pattern, seconds,
+                                                              self.last_words()))
+            time.sleep(0.05)
+
+    def last_words(self):
+        lines = self.output().strip().splitlines()
+        return " / ".join(lines[-3:]) if lines else "it said nothing"
+
+
+def connect(address, seconds):
+    """A connection to a unix socket (a path) or to a TCP port of this machine (a number), tried until the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        s = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        try:
+            s.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+            return s
+        except OSError as err:
+            s.close()
+            if time.monotonic() > deadline:
+                raise Failure("can't connect to %s: %s" % (address, err)) from None
+            time.sleep(0.1)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Stream:
+    """A byte stream that one sends lines to and expects patterns from."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.seen = b""
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def expect(self, pattern, seconds):
+        """Everything up to and with the first match; what follows is kept. Failure at the deadline or the end."""
+        deadline = time.monotonic() + seconds
+        compiled = re.compile(pattern)
+        while True:
+            found = compiled.search(self.seen)
+            if found:
+                head, self.seen = self.seen[:found.end()], self.seen[found.end():]
+                return head
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                raise Failure("no '%s' within %d s; the last seen: %r" % (pattern.decode(), seconds, self.seen[-200:]))
+            more = self.sock.recv(1 << 16)
+            if not more:
+                raise Failure("the other side closed; the last seen: %r" % self.seen[-200:])
+            self.seen += more
+
+    def drain(self, seconds=0.0):
+        """What has come so far."""
+        while select.select([self.sock], [], [], seconds)[0]:
+            more = self.sock.recv(1 << 16)
+            if not more:
+                break
+            self.seen += more
+        out, self.seen = self.seen, b""
+        return out
+
+    def close(self):
+        self.sock.close()
+
+
+class Console(Stream):
+    """The guest's console: see tests/guest/init for its side."""
+
+    def wait_ready(self, seconds=90):
+        return self.expect(READY.encode() + b"[^\n]*\n", seconds).decode(errors="replace").splitlines()[-1]
+
+    def start(self, command):
+        self.send(command.encode() + b"\n")
+
+    def finish(self, seconds=60):
+        """The started command's output and status."""
+        head = self.expect(STATUS.encode() + rb"(\d+)\r?\n", seconds).decode(errors="replace")
+        text, _, status = head.rpartition(STATUS)
+        return text.replace("\r\n", "\n"), int(status)
+
+    def command(self, command, seconds=60):
+        """Run a command in the guest: its output. A Failure when its status isn't 0."""
+        self.start(command)
+        text, status = self.finish(seconds)
+        if status:
+            raise Failure("the guest's '%s' ended with %d: %s" % (command, status, text.strip()[-200:]))
+        return text
+
+
+def guest_file(name, arch="armhf"):
+    path = os.path.join(DEPS, "guest", arch, name)
+    if not os.path.exists(path):
+        raise Skip("no guest: run contrib/deps/fetch-guest %s" % arch)
+    return path
+
+
+def program(name):
+    """A program that the build made or that is installed here."""
+    for path in (os.path.join(BUILD, name), os.path.join(BUILD, "tests", "guest", name)):
+        if os.access(path, os.X_OK):
+            return path
+    found = shutil.which(name)
+    if not found:
+        raise Skip("no program %s here (looked in %s and the PATH)" % (name, BUILD))
+    return found
+
+
+COMPILERS = {"armhf": ["arm-linux-gnueabihf-gcc", "-marm"], "arm64": ["aarch64-linux-gnu-gcc"]}
+
+
+def guest_program(folder, arch="armhf"):
+    """The exactness program for the guest, made here."""
+    sources = os.path.join(TOP, "tests", "guest")
+    out = os.path.join(folder, "exact")
+    compiler = COMPILERS[arch]
+    if not shutil.which(compiler[0]):
+        raise Skip("no %s here" % compiler[0])
+    files = [os.path.join(sources, name) for name in sorted(os.listdir(sources)) if name.endswith(".c")]
+    done = subprocess.run(compiler + ["-O2", "-fomit-frame-pointer", "-std=gnu11", "-Wall", "-Wextra", "-Werror",
+                                      "-static", "-o", out] + files, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        if "-lc" in done.stderr or "No such file" in done.stderr:
+            raise Skip("no static C library for %s here (package libc6-dev-%s-cross)" % (arch, arch))
+        raise Failure("the guest's program doesn't compile: %s" % done.stderr.strip().splitlines()[-1])
+    return out
+
+
+def guest_initrd(folder, arch="armhf"):
+    """The initramfs of the test guest: busybox, the exactness program, strace."""
+    out = os.path.join(folder, "initrd.gz")
+    root = guest_file("root-strace", arch)
+    guest = os.path.join(TOP, "tests", "guest")
+    args = [os.path.join(TOP, "contrib", "deps", "make-initrd"), out, "--arch", arch, "--init", guest + "/init",
+            "--add", root + ":/", "--add", guest_program(folder, arch) + ":/bin/exact",
+            "--add", guest + "/demo.sh:/etc/demo.sh"]
+    done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise Failure("make-initrd: %s" % done.stdout.strip())
+    return out
+
+
+class Folder:
+    """A folder that goes with the test; its path is short, for unix sockets. OPENST_KEEP=1 leaves it."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="openst-")
+        _things.insert(0, self)
+
+    def __call__(self, name):
+        return os.path.join(self.path, name)
+
+    def close(self):
+        if os.environ.get("OPENST_KEEP"):
+            say("kept: %s" % self.path)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+class PlainGuest:
+    """The guest in QEMU with no board around it."""
+
+    MACHINES = {"armhf": ["qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15"],
+                "arm64": ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"]}
+
+    def __init__(self, folder, arch="armhf", smp=1, append=""):
+        machine = self.MACHINES[arch]
+        console = folder("plain-console")
+        self.process = Process([program(machine[0])] + machine[1:] + [
+            "-m", "256", "-smp", str(smp), "-display", "none", "-nodefaults", "-no-reboot",
+            "-chardev", "socket,id=c,path=%s,server=on,wait=off" % console, "-serial", "chardev:c",
+            "-kernel", guest_file("vmlinuz", arch), "-initrd", guest_initrd(folder.path, arch),
+            "-append", "console=ttyAMA0 rdinit=/init quiet " + append], folder("plain-qemu.log"))
+        self.console = Console(connect(console, 10))
+        self.banner = self.console.wait_ready()

@@ -4,7 +4,8 @@
  *
  *   exact OUT           makes the calls, then writes the expectation to OUT
  *   exact child MODE    what it executes itself as
- *   exact loop N        N calls of getppid and openat in turn and no expectation: for figures and endurance
+ *   exact loop N [CALL] N calls of getppid, of openat, or (no CALL) of both in turn, and no expectation: for figures
+ *                       and endurance
  *
  * The calls that count lie, in the first task and after each execve, between the two markers
  * faccessat(AT_FDCWD, "openst:begin", F_OK) and the same with "openst:end". Lines carry the pids, addresses and times
@@ -47,13 +48,14 @@ static int run_child(const char *mode)
 	return code;
 }
 
-static int run_loop(const char *count)
+static int run_loop(const char *count, const char *call)
 {
 	long n = atol(count);
+	int both = !call, path = call && strcmp(call, "openat") == 0;
 
 	marker("openst:begin");
 	for (long i = 0; i < n; i++) {
-		if (i % 2) {
+		if (path || (both && i % 2)) {
 			(void)sys(__NR_openat, -100, "/none/of/twenty/byte", 0);
 		} else {
 			(void)sys(__NR_getppid);
@@ -117,9 +119,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "child") == 0) {
 		return run_child(argv[2]);
 	}
-	if (argc == 3 && strcmp(argv[1], "loop") == 0) {
-		return run_loop(argv[2]);
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "loop") == 0) {
+		return run_loop(argv[2], argv[3]);
 	}
-	fprintf(stderr, "usage: exact OUT | child MODE | loop N\n");
+	fprintf(stderr, "usage: exact OUT | child MODE | loop N [getppid | openat]\n");
 	return 2;
 }

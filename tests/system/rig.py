@@ -16,8 +16,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.environ.get("OPENST_SRCDIR") or os.path.dirname(os.path.dirname(HERE))
-BUILD = os.environ.get("OPENST_BUILDDIR") or os.getcwd()
+TOP = os.environ.get("OPENST_SRC") or os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("OPENST_BUILD") or os.getcwd()
 DEPS = os.environ.get("OPENST_DEPS") or os.path.join(TOP, "_deps")
 READY = "openst-guest ready"
 STATUS = "openst-guest status "
@@ -222,16 +222,17 @@ def guest_file(name, arch="armhf"):
 
 def program(name):
     """A program that the build made or that is installed here."""
-    for path in (os.path.join(BUILD, name), os.path.join(BUILD, "tests", "guest", name)):
-        if os.access(path, os.X_OK):
-            return path
+    path = os.path.join(BUILD, name)
+    if os.access(path, os.X_OK):
+        return path
     found = shutil.which(name)
     if not found:
         raise Skip("no program %s here (looked in %s and the PATH)" % (name, BUILD))
     return found
 
 
-COMPILERS = {"armhf": ["arm-linux-gnueabihf-gcc", "-marm"], "arm64": ["aarch64-linux-gnu-gcc"]}
+COMPILERS = {"armhf": [os.environ.get("ARM_CC") or "arm-linux-gnueabihf-gcc", "-marm"],
+             "arm64": [os.environ.get("ARM64_CC") or "aarch64-linux-gnu-gcc"]}
 
 
 def guest_program(folder, arch="armhf"):
@@ -280,6 +281,138 @@ class Folder:
             say("kept: %s" % self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Counters(dict):
+    """The board's counters; a difference of two is one too."""
+
+    def __sub__(self, other):
+        return Counters((name, value - other.get(name, 0)) for name, value in self.items())
+
+
+class Board:
+    """The virtual board with the test guest on it."""
+
+    def __init__(self, folder, *more, cpu="cortex-a15", arch="armhf", smp=1, append="", wait=True):
+        self.folder = folder
+        self.arch = arch
+        self.smp = smp
+        self.bitbang = folder("bitbang")
+        self.control_path = folder("control")
+        console = folder("console")
+        args = [program("openst-vboard"), "--cpu", cpu, "--smp", str(smp), "--bitbang", self.bitbang,
+                "--console", console, "--control", self.control_path]
+        if "--bare" not in more:
+            args += ["--kernel", guest_file("vmlinuz", arch), "--initrd", guest_initrd(folder.path, arch),
+                     "--append", "console=ttyAMA0 rdinit=/init quiet " + append]
+        self.process = Process(args + list(more), folder("board.log"))
+        self.process.wait_output(r"(?m)^.*ready", 30)
+        self.console = Console(connect(console, 10))
+        self.banner = self.console.wait_ready() if wait else None
+
+    def control(self, command, seconds=30):
+        """Ask the control socket: the answer's lines."""
+        with connect(self.control_path, 5) as s:
+            s.settimeout(seconds)
+            s.sendall(command.encode() + b"\n")
+            s.shutdown(socket.SHUT_WR)
+            out = b""
+            while True:
+                more = s.recv(1 << 16)
+                if not more:
+                    break
+                out += more
+        return out.decode().splitlines()
+
+    def counters(self):
+        out = Counters()
+        for line in self.control("counters"):
+            found = re.match(r"^(?:total[. ])?(\w+)[:= ]+(\d+)$", line.strip())
+            if found:
+                out[found.group(1)] = int(found.group(2))
+        if "tck" not in out:
+            raise Failure("the board gives no counters: %s" % self.control("counters"))
+        return out
+
+    def armed(self):
+        """The lines of breakpoint units that are enabled."""
+        return [line for line in self.control("brps") if re.search(r"BCR\S*[:= ]+(0x)?[0-9a-f]*[13579bdf]\b", line, re.I)]
+
+    def halted(self):
+        """Whether each core is stopped in debug state."""
+        return ["halted" in line and "not halted" not in line for line in self.control("halted") if line.strip()]
+
+    def close(self):
+        self.process.close()
+
+
+class OpenOcd:
+    """An OpenOCD at a board, commanded through its Tcl port."""
+
+    def __init__(self, board, *more, stock=False, name="openocd", seconds=60, files=None):
+        self.board = board
+        self.telnet, self.tcl, self.gdb = free_port(), free_port(), free_port()
+        self.process = Process(openocd_args(board, stock, files) + [
+            "-c", "telnet_port %d; tcl_port %d; gdb_port %d" % (self.telnet, self.tcl, self.gdb)] + list(more),
+            board.folder(name + ".log"))
+        self.process.wait_output(r"Listening on port %d for tcl" % self.tcl, seconds)
+        self.port = Stream(connect(self.tcl, 5))
+
+    def ask(self, command, seconds=60):
+        """(failed, text) of a Tcl command."""
+        script = "set _r [catch {%s} _o]; format {%%d %%s} $_r $_o" % command
+        self.port.send(script.encode() + b"\x1a")
+        try:
+            answer = self.port.expect(b"\x1a", seconds)[:-1].decode(errors="replace")
+        except Failure as err:
+            raise Failure("openocd: '%s': %s (openocd said: %s)" % (command, err, self.process.last_words())) from None
+        status, _, text = answer.partition(" ")
+        return status != "0", text.strip()
+
+    def command(self, command, seconds=60):
+        failed, text = self.ask(command, seconds)
+        if failed:
+            raise Failure("openocd: '%s' failed: %s (log: %s)" % (command, text, self.process.last_words()))
+        return text
+
+    def status(self):
+        """openst_status as a dictionary."""
+        out = {}
+        for line in self.command("openst status").splitlines():
+            name, colon, value = line.partition(": ")
+            if colon:
+                out[name.strip()] = int(value) if value.strip().isdigit() else value.strip()
+        return out
+
+    def rss_kib(self):
+        with open("/proc/%d/status" % self.process.popen.pid, encoding="ascii") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+    def shutdown(self):
+        """End it as a user does; its exit status."""
+        self.port.send(b"shutdown\x1a")
+        status = self.process.wait(20)
+        self.port.close()
+        return status
+
+    def close(self):
+        self.process.close()
+
+
+def openocd_args(board, stock=False, files=None):
+    """The command line up to the board's files; `files` replaces these."""
+    exe = os.path.join(BUILD, "openocd-build", "src", "openocd") if stock else program("openocd")
+    if not os.access(exe, os.X_OK):
+        raise Skip("no stock openocd in %s" % exe)
+    scripts = os.environ.get("OPENST_SCRIPTS") or os.path.join(TOP, "tcl")
+    args = [exe, "-s", scripts]
+    if board:
+        args += ["-c", "set OPENST_VIRT_PATH %s; set OPENST_VIRT_CORES %d" % (board.bitbang, board.smp)]
+    if files is None:
+        files = ["board/openst-virt-a15.cfg"] + ([] if stock else ["openst.cfg"])
+    for name in files:
+        args += ["-f", name]
+    return args
 
 
 class PlainGuest:

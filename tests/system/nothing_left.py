@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tracing writes nothing to the target and leaves nothing armed, however it ends."""
+
+import re
+import signal
+
+import rig
+
+PAGE_OFFSET, RAM = 0xc0000000, 0x40000000  # of this guest on this board
+
+
+def ranges(ocd):
+    """The kernel's text and read-only data, as openst tells, by physical address."""
+    out = {}
+    for name, start, end in re.findall(r"(text|rodata): 0x([0-9a-f]+)-0x([0-9a-f]+)", ocd.command("openst kernel", 120)):
+        out[name] = (int(start, 16) - PAGE_OFFSET + RAM, int(end, 16) - int(start, 16))
+    if len(out) != 2:
+        raise rig.Failure("openst kernel does not tell where text and rodata are")
+    return out
+
+
+def hashes(board, where):
+    out = {}
+    for name, (start, length) in where.items():
+        out[name] = re.findall(r"\b[0-9a-f]{64}\b", " ".join(board.control("hash 0x%x 0x%x" % (start, length))))
+        if len(out[name]) != 1:
+            raise rig.Failure("the board gives no hash of %s" % name)
+    return out
+
+
+def check_same(board, where, before, when):
+    now = hashes(board, where)
+    for name in before:
+        if now[name] != before[name]:
+            raise rig.Failure("the guest's %s is not what it was, %s" % (name, when))
+    rig.say("ok - kernel text and rodata are the same %s" % when)
+
+
+def check_clean(board, when):
+    """No breakpoint is armed, every core runs, the guest answers."""
+    if board.armed():
+        raise rig.Failure("%s armed: %s" % (when, "; ".join(board.armed())))
+    if any(board.halted()):
+        raise rig.Failure("%s cores are halted: %s" % (when, board.halted()))
+    board.console.command("true", 20)
+    rig.say("ok - %s nothing is armed, the guest runs" % when)
+
+
+def start(ocd):
+    ocd.command("openst_start -comm exact -o /dev/null", 120)
+
+
+def tracing(board, ocd):
+    """Start a trace and be in the middle of it."""
+    start(ocd)
+    board.console.start("exact loop 300")
+    if not board.armed():
+        raise rig.Failure("while tracing no breakpoint is armed: the check checks nothing")
+
+
+def ends(board, name, end):
+    """One way to end openocd while it traces."""
+    ocd = rig.OpenOcd(board, name=name.replace(" ", "-"))
+    tracing(board, ocd)
+    end(ocd)
+    ocd.process.wait(20)
+    board.console.finish(120)
+    check_clean(board, "after %s" % name)
+
+
+def stop_and_start(board):
+    ocd = rig.OpenOcd(board, name="hashes")
+    where = ranges(ocd)
+    before = hashes(board, where)
+    check_same(board, where, before, "a moment later")
+    tracing(board, ocd)
+    check_same(board, where, before, "while tracing")
+    board.console.finish(120)
+    ocd.command("openst_stop")
+    check_same(board, where, before, "after openst_stop")
+    check_clean(board, "after openst_stop")
+    for _ in range(3):
+        start(ocd)
+        ocd.command("openst_stop")
+    check_clean(board, "after starting and stopping again")
+    ocd.shutdown()
+    return where, before
+
+
+def config_error(board):
+    args = rig.openocd_args(board) + ["-c", "telnet_port disabled; tcl_port disabled; gdb_port disabled", "-c", "init",
+                                      "-c", "openst_start -comm exact", "-c", "no_such_command"]
+    process = rig.Process(args, board.folder("config-error.log"))
+    if process.wait(60) == 0:
+        raise rig.Failure("a config error leaves openocd with status 0")
+    check_clean(board, "after a config error")
+
+
+def killed(board):
+    """After SIGKILL things are left: the next attach recognises them and takes them away."""
+    ocd = rig.OpenOcd(board, name="killed")
+    tracing(board, ocd)
+    ocd.process.signal(signal.SIGKILL)
+    ocd.process.wait(10)
+    ocd = rig.OpenOcd(board, name="after-killed")
+    start(ocd)
+    board.console.finish(120)
+    ocd.command("openst_stop")
+    check_clean(board, "after SIGKILL and a new attach")
+    ocd.shutdown()
+
+
+def main():
+    board = rig.Board(rig.Folder(), smp=2)
+    where, before = stop_and_start(board)
+    ends(board, "shutdown", lambda ocd: ocd.port.send(b"shutdown\x1a"))
+    ends(board, "Ctrl-C", lambda ocd: ocd.process.signal(signal.SIGINT))
+    ends(board, "SIGTERM", lambda ocd: ocd.process.signal(signal.SIGTERM))
+    config_error(board)
+    killed(board)
+    check_same(board, where, before, "at the end")
+
+
+rig.run(main)

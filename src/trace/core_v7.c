@@ -602,35 +602,52 @@ struct ost_status ost_v7_hand_over(struct ost_v7_core *core)
 	return ost_ok();
 }
 
-/* Go on, past the step: the unit is a plain breakpoint again. */
-static struct ost_status end_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit, uint32_t dscr)
+/* Past the step: the unit is a plain breakpoint again. */
+static struct ost_status end_step(struct ost_v7_core *core)
 {
-	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS);
+	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
 	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
-	core->dscr = (core->dscr & ~DSCR_INTDIS) | (dscr & DSCR_INTDIS);
-	return ost_v7_restart(core);
+	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
+	OST_TRY(ost_v7_restart(core));
+	core->stepping = false;
+	core->unsure = false;
+	return ost_ok();
+}
+
+static struct ost_status wait_step(struct ost_v7_core *core)
+{
+	struct ost_status result = wait_halted(core, STEP_NS);
+
+	if (!ost_failed(result)) {
+		ost_v7_stopped(core);
+		return end_step(core);
+	}
+	if (result.code == OST_ERR_LINK)
+		return result;
+	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
+	put(core, DSCR, core->step_dscr & DSCR_KEEP);
+	OST_TRY(ost_v7_flush(core));
+	core->stepping = false;
+	core->unsure = false;
+	return ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", core->leaving.addr);
 }
 
 /* The core itself executes the instruction: stop at whatever is not at its address, with interrupts kept away. */
 static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
 {
-	uint32_t dscr = core->dscr, status = 0;
-	struct ost_status result;
+	uint32_t status = 0;
 
+	core->leaving = *pass;
+	core->step_unit = unit;
+	core->step_dscr = core->dscr;
+	core->stepping = true;
+	core->unsure = true;
 	queue_feeding(core);
 	queue_pc(core, pass->addr, false);
 	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS | BCR_MISMATCH);
-	queue_go(core, dscr | DSCR_INTDIS, &status);
+	queue_go(core, core->dscr | DSCR_INTDIS, &status);
 	OST_TRY(ost_v7_flush(core));
-	ost_v7_stopped(core);
-	result = wait_halted(core, STEP_NS);
-	if (!ost_failed(result))
-		return end_step(core, pass, unit, dscr);
-	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS);
-	put(core, DSCR, dscr & DSCR_KEEP);
-	OST_TRY(ost_v7_flush(core));
-	return result.code == OST_ERR_LINK ? result :
-		ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", pass->addr);
+	return wait_step(core);
 }
 
 /*
@@ -731,6 +748,11 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 		queue_set(core, 12, before[OST_V7_DACR]);
 		feed(core, WRITE_DACR);
 	}
+	if (pass->kind == OST_V7_PASS_STEP && !passed) {
+		struct ost_v7_pass step = *pass;
+
+		return leave_by_step(core, &step, core->step_unit);
+	}
 	if (!passed || pass->kind == OST_V7_PASS_BRANCH)
 		queue_pass(core, pass);
 	queue_pc(core, pass->next, false);
@@ -741,11 +763,33 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 	return ost_ok();
 }
 
+/* A step that was cut off: it had not begun, is about to end, or has ended. */
+static struct ost_status repair_step(struct ost_v7_core *core)
+{
+	struct ost_v7_pass pass = core->leaving;
+	uint32_t r12 = core->reg[12], had = core->have;
+
+	ost_v7_queue_poll(core);
+	OST_TRY(ost_v7_flush(core));
+	if (!ost_v7_halted(core))
+		return wait_step(core);
+	ost_v7_stopped(core);
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	if (core->reg[OST_V7_PC] != pass.addr)
+		return end_step(core);
+	if (had & OST_V7_BIT(12))
+		core->reg[12] = r12;
+	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
+	return leave_by_step(core, &pass, core->step_unit);
+}
+
 struct ost_status ost_v7_repair(struct ost_v7_core *core)
 {
 	uint32_t before[OST_V7_REGS], had = core->have;
 	struct ost_status result;
 
+	if (core->stepping)
+		return repair_step(core);
 	memcpy(before, core->reg, sizeof(before));
 	ost_v7_queue_poll(core);
 	OST_TRY(ost_v7_flush(core));

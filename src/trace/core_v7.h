@@ -72,6 +72,9 @@ struct ost_v7_core {
 	bool scratched;				/* r12 is not the target's */
 	bool unsure;				/* a flush failed on the way out of a stop: ost_v7_repair() */
 	struct ost_v7_pass leaving;		/* what was under way then */
+	unsigned int step_unit;			/* and, for a single step, the unit that does it, */
+	uint32_t step_dscr;			/* DSCR to come back to, */
+	bool stepping;				/* and whether the step had begun */
 	uint64_t flushes;			/* caused by this core */
 	uint64_t repairs;			/* stops that were ended after a failure of the link */
 	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */

@@ -75,6 +75,7 @@ struct ost_trace_task {
 	bool in_call;			/* between entry and exit */
 	bool exit_seen;			/* an exit was seen and no entry since */
 	bool dying;			/* its thread group is being ended */
+	bool reported;			/* the entry of the call in flight was emitted */
 	bool held_back;			/* the entry is not emitted yet: whether the task is traced shows at its exit */
 	uint32_t nr, last_nr;
 	int64_t last_ret;

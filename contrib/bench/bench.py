@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measure what OpenST costs: `make bench`. Prints one line a figure, NAME VALUE UNIT, and writes bench.json.
+
+usage: bench.py [--only PREFIX] [--out FILE]
+
+What the figures mean and how they are come by: doc/bench.md. A figure that can't be measured here is printed as
+NAME skipped REASON. The status is 1 when a figure is past its limit.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+TOP = os.environ.get("OPENST_SRC") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TOP, "tests", "system"))
+import rig  # noqa: E402
+
+HITS = 40          # of the stock ways, which are slow
+CALLS = 400        # of ours
+IDLE_SECONDS = 2
+NS_PER_TCK = 100   # 10 MHz
+NS_PER_RUN = 125000
+
+# Upper limits, and lower ones where more is better.
+AT_MOST = {
+    "external.a15.nopointer.queue_runs": 4, "external.a15.nopointer.tck": 4000,
+    "external.a15.path.queue_runs": 4, "external.a15.path.tck": 5000,
+    "attach.a15.cold_bytes": 262144, "attach.a15.warm_bytes": 8192,
+}
+AT_LEAST = {"decode.simple.records_per_second": 500000, "decode.rich.records_per_second": 150000}
+
+
+class Figures:
+    """What was measured, in order."""
+
+    def __init__(self, only):
+        self.only = only
+        self.rows = []
+
+    def wanted(self, prefix):
+        return not self.only or prefix.startswith(self.only) or self.only.startswith(prefix)
+
+    def add(self, name, value, unit):
+        value = round(value, 1) if value < 1000 else round(value)
+        past = (name in AT_MOST and value > AT_MOST[name]) or (name in AT_LEAST and value < AT_LEAST[name])
+        self.rows.append({"name": name, "value": value, "unit": unit, "past_limit": past})
+        print("%s %s %s" % (name, value, unit), flush=True)
+
+    def skip(self, name, reason):
+        self.rows.append({"name": name, "skipped": reason})
+        print("%s skipped %s" % (name, reason), flush=True)
+
+    def past(self):
+        return [row["name"] for row in self.rows if row.get("past_limit")]
+
+
+def symbol(board, name):
+    found = board.console.command("grep ' %s$' /proc/kallsyms" % name).split()
+    return int(found[0], 16)
+
+
+def busy(board, call=""):
+    """Let the guest make calls without end, in the background."""
+    board.console.command("exact loop 1000000000 %s & echo $! >/tmp/busy" % call)
+
+
+def idle(board):
+    board.console.command("kill -9 $(cat /tmp/busy); sleep 1; true", 30)
+
+
+def per_call(figures, name, spent, calls):
+    figures.add(name + ".queue_runs", spent["queue_runs"] / calls, "runs/syscall")
+    figures.add(name + ".tck", spent["tck"] / calls, "TCK/syscall")
+
+
+# What a user without OpenST would write. Registers r0-r7 at each entry.
+TCL_LOOP = """proc bench {addr hits} {
+	halt
+	wait_halt 1000
+	bp $addr 4 hw
+	for {set i 0} {$i < $hits} {incr i} {
+		resume
+		wait_halt 5000
+		foreach r {r0 r1 r2 r3 r4 r5 r6 r7} { reg $r }
+		step
+	}
+	rbp $addr
+	resume
+}"""
+
+
+def stock_tcl(figures, board):
+    """The loop for one hit and for many: the difference is what a hit costs, without its setting up."""
+    ocd = rig.OpenOcd(board, stock=True, name="stock-tcl")
+    ocd.command(TCL_LOOP)
+    # OpenOCD's own polling in the background is no part of a loop that waits itself.
+    ocd.command("poll off")
+    addr = symbol(board, "local_restart")
+    busy(board)
+    spent = []
+    for hits in (2, 2 + HITS):
+        before = board.counters()
+        ocd.command("bench 0x%x %d" % (addr, hits), 300)
+        spent.append(board.counters() - before)
+    ocd.shutdown()
+    idle(board)
+    per_call(figures, "stock.tcl.a15", spent[1] - spent[0], HITS)
+
+
+def gdb_script(path, port, addr, hits):
+    with open(path, "w", encoding="ascii") as f:
+        f.write("set pagination off\nset confirm off\nset architecture armv7\ntarget extended-remote :%d\n" % port)
+        f.write("hbreak *0x%x\n" % addr)
+        f.write("set $i = 0\nwhile $i < %d\ncontinue\n" % hits)
+        f.write('printf "%x %x %x %x %x %x %x %x\\n", $r0, $r1, $r2, $r3, $r4, $r5, $r6, $r7\nset $i = $i + 1\nend\n')
+        f.write("delete\ndetach\nquit\n")
+
+
+def stock_gdb(figures, board):
+    gdb = shutil.which("gdb-multiarch") or shutil.which("arm-none-eabi-gdb")
+    if not gdb:
+        figures.skip("stock.gdb.a15", "no gdb-multiarch here")
+        return
+    ocd = rig.OpenOcd(board, stock=True, name="stock-gdb")
+    addr = symbol(board, "local_restart")
+    busy(board)
+    spent = []
+    for hits in (2, 2 + HITS // 2):
+        script = board.folder("bench.gdb")
+        gdb_script(script, ocd.gdb, addr, hits)
+        before = board.counters()
+        process = rig.Process([gdb, "-nx", "-batch", "-x", script], board.folder("gdb.log"))
+        if process.wait(300):
+            raise rig.Failure("gdb: %s" % process.last_words())
+        spent.append(board.counters() - before)
+        rows = re.findall(r"(?m)^(?:[0-9a-f]+ ){7}[0-9a-f]+$", process.output())
+        if len(rows) != hits:
+            raise rig.Failure("gdb printed %d hits of %d" % (len(rows), hits))
+    ocd.shutdown()
+    idle(board)
+    per_call(figures, "stock.gdb.a15", spent[1] - spent[0], HITS // 2)
+
+
+def attach(figures, board):
+    """The first attach reads everything, the second what it has to check."""
+    cache = board.folder("cache")
+    os.environ["XDG_CACHE_HOME"] = cache
+    for name in ("cold", "warm"):
+        ocd = rig.OpenOcd(board, name="attach-" + name)
+        found = re.search(r"attach: (\w+), (\d+) bytes", ocd.command("openst kernel", 120))
+        ocd.shutdown()
+        if not found or found.group(1) != {"cold": "cold", "warm": "cached"}[name]:
+            raise rig.Failure("the %s attach was not one: %s" % (name, found and found.group(0)))
+        figures.add("attach.a15.%s_bytes" % name, int(found.group(2)), "bytes")
+
+
+def settle(ocd):
+    """Status at a moment between two polls of OpenOCD's: the counters of the board fit to it."""
+    return ocd.status()
+
+
+def sample(board, ocd):
+    """The board's counters and the tracer's at the same time: nothing happens between two answers of a program that does
+    one thing at a time, but asking costs the board nothing; asked twice, until the tracer did nothing between."""
+    for _ in range(50):
+        first = settle(ocd)
+        counters = board.counters()
+        second = settle(ocd)
+        if first["queue runs"] == second["queue runs"]:
+            return counters, first
+    return counters, second
+
+
+def idle_cost(figures, board, ocd):
+    """One idle poll, while the target runs and nothing is traced."""
+    c0, s0 = sample(board, ocd)
+    time.sleep(IDLE_SECONDS)
+    c1, s1 = sample(board, ocd)
+    polls = s1["idle queue runs"] - s0["idle queue runs"]
+    busy_runs = s1["queue runs"] - s0["queue runs"] - polls
+    if polls < 10 or busy_runs:
+        raise rig.Failure("no idle polls to measure: %d, and %d others" % (polls, busy_runs))
+    spent = c1 - c0
+    figures.add("external.a15.idle.queue_runs", spent["queue_runs"] / polls, "runs/poll")
+    figures.add("external.a15.idle.tck", spent["tck"] / polls, "TCK/poll")
+    return {name: value / polls for name, value in spent.items()}
+
+
+def external_one(figures, board, ocd, name, call, poll):
+    """What the board counted during some calls, less the tracer's own count of idle polls at their measured cost."""
+    c0, s0 = sample(board, ocd)
+    board.console.command("exact loop %d %s" % (CALLS, call), 300)
+    c1, s1 = sample(board, ocd)
+    spent = c1 - c0
+    polls = s1["idle queue runs"] - s0["idle queue runs"]
+    # All of the program's calls are traced: those of its start and end count as calls too, at their own, higher cost.
+    calls = s1["entries"] - s0["entries"]
+    if calls < CALLS or s1["lost"]:
+        raise rig.Failure("%d calls traced of %d, %d lost" % (calls, CALLS, s1["lost"]))
+    runs = (spent["queue_runs"] - polls * poll["queue_runs"]) / calls
+    tck = (spent["tck"] - polls * poll["tck"]) / calls
+    figures.add("external.a15.%s.queue_runs" % name, runs, "runs/syscall")
+    figures.add("external.a15.%s.tck" % name, tck, "TCK/syscall")
+    return runs * NS_PER_RUN + tck * NS_PER_TCK
+
+
+def external(figures, board):
+    ocd = rig.OpenOcd(board, name="external")
+    ocd.command("openst_start -comm exact -o /dev/null", 120)
+    poll = idle_cost(figures, board, ocd)
+    halted = external_one(figures, board, ocd, "nopointer", "getppid", poll)
+    external_one(figures, board, ocd, "path", "openat", poll)
+    figures.add("external.a15.halted_ns", halted, "ns/syscall")
+    ocd.command("openst_stop")
+    ocd.shutdown()
+
+
+def decode(figures, _):
+    exe = os.path.join(rig.BUILD, "tests", "bench_decode")
+    if not os.access(exe, os.X_OK):
+        raise rig.Skip("tests/bench_decode is not built")
+    done = subprocess.run([exe], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise rig.Failure(done.stdout.strip())
+    for line in done.stdout.splitlines():
+        name, value, unit = line.split()
+        figures.add(name, float(value), unit)
+
+
+PARTS = (("stock.tcl.a15", stock_tcl, True), ("stock.gdb.a15", stock_gdb, True), ("attach.a15", attach, True),
+         ("external.a15", external, True), ("decode", decode, False))
+
+
+def machine():
+    model = ""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+            found = re.search(r"(?m)^model name\s*: (.*)$", f.read())
+            model = found.group(1) if found else ""
+    except OSError:
+        pass
+    return {"cpu": model or platform.machine(), "cores": os.cpu_count(), "system": platform.system(),
+            "date": time.strftime("%Y-%m-%d")}
+
+
+def measure(figures):
+    """Each part on a fresh board, so that none disturbs another. A part that fails ends the whole."""
+    for prefix, part, on_board in PARTS:
+        if not figures.wanted(prefix):
+            continue
+        try:
+            board = rig.Board(rig.Folder()) if on_board else None
+            part(figures, board)
+        except rig.Skip as err:
+            figures.skip(prefix, str(err))
+        finally:
+            rig.cleanup()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="PREFIX", help="only the figures whose names begin so")
+    parser.add_argument("--out", metavar="FILE", default="bench.json")
+    args = parser.parse_args()
+    figures = Figures(args.only)
+    try:
+        measure(figures)
+    except rig.Failure as err:
+        print("bench: %s" % err, file=sys.stderr)
+        return 1
+    with open(args.out, "w", encoding="utf-8") as f:
+        json.dump({"machine": machine(), "figures": figures.rows}, f, indent=1)
+        f.write("\n")
+    for name in figures.past():
+        print("bench: %s is past its limit" % name, file=sys.stderr)
+    return 1 if figures.past() else 0
+
+
+sys.exit(main())

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vboard/board.h"
+
+#include <string.h>
+
+/*
+ * One core's registers through QEMU's gdb stub. The stub shows the core registers of the current mode and most system registers,
+ * and takes the former only. All else is had by letting the core execute the instruction that does it: the word goes to a place
+ * the core can execute, all other cores stand still, interrupts are masked, and everything is put back afterwards.
+ */
+
+#define CPSR_MODE 0x1fu
+#define CPSR_T (1u << 5)
+#define CPSR_AIF (7u << 6)
+#define CPSR_STATE 0x0700fc20u /* IT, J, T */
+#define MODE_USR 0x10u
+#define SCTLR_M (1u << 0)
+#define SCTLR_V (1u << 13)
+#define REG_CPSR 16
+#define INSN_UDF 0xe7f000f0u
+#define KEY_MPIDR VB_CP15(0, 0, 0, 5)
+
+struct sysreg {
+	uint32_t key;
+	const char *name;
+	uint8_t bits;
+	bool writable;
+};
+
+static const struct sysreg sysregs[] = {
+	{VB_CP15(0, 0, 0, 0), "MIDR", 32, false},
+	{VB_CP15(0, 0, 0, 1), "CTR", 32, false},
+	{VB_CP15(0, 0, 0, 2), "TCMTR", 32, false},
+	{VB_CP15(0, 0, 0, 3), "TLBTR", 32, false},
+	{VB_CP15(0, 0, 1, 0), "ID_PFR0", 32, false},
+	{VB_CP15(0, 0, 1, 2), "ID_DFR0", 32, false},
+	{VB_CP15(0, 0, 1, 3), "ID_AFR0", 32, false},
+	{VB_CP15(0, 0, 1, 4), "ID_MMFR0", 32, false},
+	{VB_CP15(0, 0, 1, 5), "ID_MMFR1", 32, false},
+	{VB_CP15(0, 0, 1, 6), "ID_MMFR2", 32, false},
+	{VB_CP15(0, 0, 1, 7), "ID_MMFR3", 32, false},
+	{VB_CP15(0, 0, 2, 0), "ID_ISAR0", 32, false},
+	{VB_CP15(0, 0, 2, 1), "ID_ISAR1", 32, false},
+	{VB_CP15(0, 0, 2, 2), "ID_ISAR2", 32, false},
+	{VB_CP15(0, 0, 2, 3), "ID_ISAR3", 32, false},
+	{VB_CP15(0, 0, 2, 4), "ID_ISAR4", 32, false},
+	{VB_CP15(0, 0, 2, 5), "ID_ISAR5", 32, false},
+	{VB_CP15(1, 0, 0, 1), "CLIDR", 32, false},
+	{VB_CP15(1, 0, 0, 7), "AIDR", 32, false},
+	{VB_SYS_CSSELR, "CSSELR", 32, true},
+	{VB_SYS_SCTLR, "SCTLR", 32, true},
+	{VB_CP15(0, 1, 0, 1), "ACTLR_EL1", 32, true},
+	{VB_CP15(0, 1, 0, 2), "CPACR", 32, true},
+	{VB_SYS_TTBR0, "TTBR0_EL1", 32, true},
+	{VB_SYS_TTBR1, "TTBR1_EL1", 32, true},
+	{VB_SYS_TTBCR, "TTBCR", 32, true},
+	{VB_SYS_TTBR0_64, "TTBR0", 64, true},
+	{VB_SYS_TTBR1_64, "TTBR1", 64, true},
+	{VB_SYS_DACR, "DACR", 32, true},
+	{VB_SYS_DFSR, "DFSR", 32, true},
+	{VB_CP15(0, 5, 0, 1), "IFSR", 32, true},
+	{VB_SYS_DFAR, "DFAR", 32, true},
+	{VB_CP15(0, 6, 0, 2), "IFAR", 32, true},
+	{VB_SYS_PAR, "PAR", 32, true},
+	{VB_SYS_PAR_64, "PAR", 64, true},
+	{VB_CP15(1, 9, 0, 2), "L2CTLR", 32, true},
+	{VB_CP15(0, 9, 12, 0), "PMCR", 32, true},
+	{VB_CP15(0, 10, 2, 0), "MAIR0", 32, true},
+	{VB_CP15(0, 10, 2, 1), "MAIR1", 32, true},
+	{VB_SYS_VBAR, "VBAR", 32, true},
+	{VB_CP15(0, 13, 0, 0), "FCSEIDR", 32, true},
+	{VB_SYS_CONTEXTIDR, "CONTEXTIDR_EL1", 32, true},
+	{VB_CP15(0, 13, 0, 2), "TPIDRURW", 32, true},
+	{VB_CP15(0, 13, 0, 3), "TPIDRURO", 32, true},
+	{VB_CP15(0, 13, 0, 4), "TPIDRPRW", 32, true},
+	{VB_CP15(0, 14, 0, 0), "CNTFRQ", 32, true},
+	{VB_CP15(0, 14, 1, 0), "CNTKCTL", 32, true},
+	{VB_CP15(0, 14, 2, 1), "CNTP_CTL", 32, true},
+	{VB_CP15(0, 14, 3, 1), "CNTV_CTL", 32, true},
+	{VB_CP15_64(2, 14), "CNTP_CVAL", 64, true},
+	{VB_CP15_64(3, 14), "CNTV_CVAL", 64, true},
+};
+
+/* CPUID page of the debug registers: what DBG offset 0xd00 + 4n shows. */
+static const struct { uint16_t offset; uint32_t key; } cpuid_map[] = {
+	{0x00, VB_CP15(0, 0, 0, 0)}, {0x04, VB_CP15(0, 0, 0, 1)}, {0x08, VB_CP15(0, 0, 0, 2)}, {0x0c, VB_CP15(0, 0, 0, 3)},
+	{0x14, KEY_MPIDR}, {0x20, VB_CP15(0, 0, 1, 0)}, {0x24, VB_CP15(0, 0, 1, 1)}, {0x28, VB_CP15(0, 0, 1, 2)},
+	{0x2c, VB_CP15(0, 0, 1, 3)}, {0x30, VB_CP15(0, 0, 1, 4)}, {0x34, VB_CP15(0, 0, 1, 5)}, {0x38, VB_CP15(0, 0, 1, 6)},
+	{0x3c, VB_CP15(0, 0, 1, 7)}, {0x40, VB_CP15(0, 0, 2, 0)}, {0x44, VB_CP15(0, 0, 2, 1)}, {0x48, VB_CP15(0, 0, 2, 2)},
+	{0x4c, VB_CP15(0, 0, 2, 3)}, {0x50, VB_CP15(0, 0, 2, 4)}, {0x54, VB_CP15(0, 0, 2, 5)},
+};
+
+static const struct sysreg *find_sysreg(uint32_t key)
+{
+	for (size_t i = 0; i < sizeof(sysregs) / sizeof(sysregs[0]); i++)
+		if (sysregs[i].key == key)
+			return &sysregs[i];
+	return NULL;
+}
+
+static uint32_t mrc_insn(uint32_t key, bool to_core)
+{
+	return 0xee000f10u | (to_core ? 1u << 20 : 0) | (key >> 16 & 7) << 21 | (key >> 8 & 0xf) << 16 | (key & 7) << 5 | (key >> 4 & 0xf);
+}
+
+static uint32_t mrrc_insn(uint32_t key, bool to_core)
+{
+	return 0xec410f00u | (to_core ? 1u << 20 : 0) | (key >> 16 & 0xf) << 4 | (key >> 4 & 0xf);
+}
+
+/* Letting the core execute ---------------------------------------------------------------------------------------------- */
+
+static bool write_mode(struct vb_core *core, uint32_t cpsr)
+{
+	return vb_qemu_write_reg(&core->board->qemu, core->index, VB_QEMU_REG_CPSR, cpsr, 4);
+}
+
+/* Where a word can be executed in a privileged mode: the translation of va, if it is in RAM. */
+static bool executable(struct vb_core *core, uint32_t va, uint64_t *pa)
+{
+	const struct vb_qemu *qemu = &core->board->qemu;
+	uint32_t fsr;
+
+	return vb_arm32_translate(&core->arm, va, false, true, pa, &fsr) && *pa >= qemu->ram_base &&
+		*pa + 4 <= qemu->ram_base + qemu->ram_size;
+}
+
+static bool find_scratch(struct vb_core *core, const uint32_t regs[17], uint32_t *va, uint64_t *pa)
+{
+	uint64_t sctlr = 0;
+	bool ok;
+
+	core->arm.real = true;
+	(void)vb_arm32_sys_read(&core->arm, VB_SYS_SCTLR, &sctlr);
+	if (!(sctlr & SCTLR_M)) {
+		*va = (uint32_t)core->board->qemu.ram_base;
+		*pa = *va;
+		ok = true;
+	} else {
+		*va = vb_core_vectors(core);
+		ok = executable(core, *va, pa);
+		if (!ok && (regs[REG_CPSR] & CPSR_MODE) != MODE_USR) {
+			*va = regs[15] & ~3u;
+			ok = executable(core, *va, pa);
+		}
+	}
+	core->arm.real = false;
+	return ok;
+}
+
+/* Places insn, executes it with regs, takes the registers back. The core must be in the mode regs say. */
+static bool execute_at(struct vb_core *core, uint32_t insn, uint32_t va, uint64_t pa, uint32_t regs[17])
+{
+	struct vb_qemu *qemu = &core->board->qemu;
+	uint32_t saved;
+	bool ok;
+
+	memcpy(&saved, qemu->ram + (pa - qemu->ram_base), 4);
+	regs[15] = va;
+	regs[REG_CPSR] = (regs[REG_CPSR] & ~CPSR_STATE) | CPSR_AIF;
+	if (!vb_qemu_phys_write(qemu, pa, 4, &insn))
+		return false;
+	ok = vb_qemu_write_core(qemu, core->index, regs) && vb_board_step(core, true);
+	return vb_qemu_phys_write(qemu, pa, 4, &saved) && vb_qemu_read_core(qemu, core->index, regs) && ok;
+}
+
+/*
+ * User mode has no way up but an exception: an undefined instruction, which leaves its mark in LR_und and SPSR_und only. Returns
+ * with the core in some privileged mode.
+ */
+static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
+{
+	uint32_t regs[17];
+
+	if (!vb_qemu_read_core(&core->board->qemu, core->index, regs))
+		return false;
+	if ((regs[REG_CPSR] & CPSR_MODE) != MODE_USR)
+		return true;
+	return execute_at(core, INSN_UDF, va, pa, regs) && (regs[REG_CPSR] & CPSR_MODE) != MODE_USR;
+}
+
+/* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it was undefined, or cannot be. */
+static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
+{
+	struct vb_qemu *qemu = &core->board->qemu;
+	uint32_t before[17], in_mode[17], regs[17];
+	uint32_t va;
+	uint64_t pa;
+	bool ok;
+
+	if (core->idle || !vb_qemu_read_core(qemu, core->index, before) || !find_scratch(core, before, &va, &pa))
+		return false;
+	if (mode == MODE_USR)
+		mode = 0x13;
+	if (!leave_user_mode(core, va, pa) || !write_mode(core, (before[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | mode | CPSR_AIF))
+		return false;
+	if (!vb_qemu_read_core(qemu, core->index, in_mode))
+		return false;
+	memcpy(regs, in_mode, sizeof(regs));
+	regs[0] = r[0];
+	regs[1] = r[1];
+	ok = execute_at(core, insn, va, pa, regs) && regs[15] == va + 4;
+	r[0] = regs[0];
+	r[1] = regs[1];
+	if ((regs[REG_CPSR] & CPSR_MODE) == mode)
+		(void)vb_qemu_write_core(qemu, core->index, in_mode);
+	(void)write_mode(core, before[REG_CPSR]);
+	(void)vb_qemu_write_core(qemu, core->index, before);
+	return ok;
+}
+
+/* Operations for the interpreter ---------------------------------------------------------------------------------------- */
+
+static bool core_fetch(void *ctx, uint32_t r[16], uint32_t *cpsr)
+{
+	struct vb_core *core = ctx;
+
+	if (!core->have_entry)
+		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	memcpy(r, core->entry, 16 * sizeof(r[0]));
+	*cpsr = core->entry[REG_CPSR];
+	return core->have_entry;
+}
+
+static uint32_t bank_mode(enum vb_arm32_bank bank)
+{
+	static const uint8_t modes[VB_BANKS] = {0x1f, 0x11, 0x12, 0x13, 0x17, 0x1b};
+
+	return modes[bank];
+}
+
+static bool core_fetch_bank(void *ctx, enum vb_arm32_bank bank, uint32_t r[2])
+{
+	struct vb_core *core = ctx;
+	struct vb_qemu *qemu = &core->board->qemu;
+	uint32_t regs[17], before[17], va;
+	uint64_t pa;
+	bool user = (core->entry[REG_CPSR] & CPSR_MODE) == MODE_USR;
+	bool ok;
+
+	if (!vb_qemu_read_core(qemu, core->index, before))
+		return false;
+	if (user && (core->idle || !find_scratch(core, before, &va, &pa) || !leave_user_mode(core, va, pa)))
+		return false;
+	ok = write_mode(core, (before[REG_CPSR] & ~CPSR_MODE) | bank_mode(bank)) && vb_qemu_read_core(qemu, core->index, regs);
+	if (ok)
+		memcpy(r, regs + 13, 2 * sizeof(r[0]));
+	(void)write_mode(core, before[REG_CPSR]);
+	if (user)
+		(void)vb_qemu_write_core(qemu, core->index, before);
+	return ok;
+}
+
+static bool core_fetch_spsr(void *ctx, enum vb_arm32_bank bank, uint32_t *spsr)
+{
+	struct vb_core *core = ctx;
+	uint32_t r[2] = {0, 0};
+
+	if (!inject(core, 0xe14f0000, bank_mode(bank), r)) {
+		vb_complain(&core->board->log, "core %u: the SPSR cannot be had now (the core is waiting for an interrupt)", core->index);
+		*spsr = 0;
+		return true;
+	}
+	*spsr = r[0];
+	return true;
+}
+
+static bool find_const(const struct vb_board *board, uint32_t key, uint64_t *value)
+{
+	for (size_t i = 0; i < board->const_count; i++) {
+		if (board->consts[i].key == key) {
+			*value = board->consts[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool inject_read(struct vb_core *core, uint32_t key, uint64_t *value)
+{
+	uint32_t r[2] = {0, 0};
+	bool wide = key >> 24;
+
+	if (!inject(core, wide ? mrrc_insn(key, true) : mrc_insn(key, true), core->entry[REG_CPSR] & CPSR_MODE, r))
+		return false;
+	*value = wide ? (uint64_t)r[1] << 32 | r[0] : r[0];
+	return true;
+}
+
+static bool core_sys_read(void *ctx, uint32_t key, uint64_t *value)
+{
+	struct vb_core *core = ctx;
+	const struct sysreg *reg = find_sysreg(key);
+	unsigned int number;
+
+	if (key == KEY_MPIDR && find_const(core->board, key, value)) {
+		*value += core->index;
+		return true;
+	}
+	if (find_const(core->board, key, value))
+		return true;
+	if (reg && vb_qemu_has_reg(&core->board->qemu, reg->name, reg->bits, &number))
+		return vb_qemu_read_reg(&core->board->qemu, core->index, number, value);
+	return inject_read(core, key, value);
+}
+
+static bool core_sys_writable(void *ctx, uint32_t key)
+{
+	const struct sysreg *reg = find_sysreg(key);
+
+	(void)ctx;
+	return reg ? reg->writable : key >> 8 != VB_CP15(0, 0, 0, 0) >> 8;
+}
+
+static bool core_sys_operation(void *ctx, uint32_t key, uint32_t value)
+{
+	struct vb_core *core = ctx;
+	uint32_t r[2] = {value, 0};
+
+	return inject(core, mrc_insn(key, false), core->entry[REG_CPSR] & CPSR_MODE, r);
+}
+
+static bool in_ram(const struct vb_qemu *qemu, uint64_t addr, unsigned int len)
+{
+	return addr >= qemu->ram_base && addr - qemu->ram_base <= qemu->ram_size - len;
+}
+
+static bool core_phys_read(void *ctx, uint64_t addr, unsigned int len, uint64_t *value)
+{
+	struct vb_core *core = ctx;
+	struct vb_qemu *qemu = &core->board->qemu;
+
+	*value = 0;
+	if (in_ram(qemu, addr, len)) {
+		memcpy(value, qemu->ram + (addr - qemu->ram_base), len);
+		return true;
+	}
+	return vb_board_pause(core->board) && vb_qemu_phys_read(qemu, addr, len, value);
+}
+
+static bool core_phys_write(void *ctx, uint64_t addr, unsigned int len, uint64_t value)
+{
+	struct vb_core *core = ctx;
+
+	return vb_board_pause(core->board) && vb_qemu_phys_write(&core->board->qemu, addr, len, &value);
+}
+
+static uint32_t core_dtr_read(void *ctx)
+{
+	return vb_v7_core_read_dtrrx(&((struct vb_core *)ctx)->unit);
+}
+
+static void core_dtr_write(void *ctx, uint32_t value)
+{
+	vb_v7_core_write_dtrtx(&((struct vb_core *)ctx)->unit, value);
+}
+
+static uint32_t core_dscr(void *ctx)
+{
+	return vb_v7_core_dscr(&((struct vb_core *)ctx)->unit);
+}
+
+static bool vfp_number(struct vb_core *core, unsigned int index, unsigned int *number, unsigned int *bytes)
+{
+	char name[8] = "fpscr";
+
+	*bytes = index == VB_VFP_FPSCR ? 4 : 8;
+	if (index != VB_VFP_FPSCR)
+		snprintf(name, sizeof(name), "d%u", index);
+	return vb_qemu_has_reg(&core->board->qemu, name, *bytes * 8, number);
+}
+
+static bool core_vfp_read(void *ctx, unsigned int index, uint64_t *value)
+{
+	struct vb_core *core = ctx;
+	unsigned int number, bytes;
+
+	return vfp_number(core, index, &number, &bytes) && vb_qemu_read_reg(&core->board->qemu, core->index, number, value);
+}
+
+static bool core_vfp_write(void *ctx, unsigned int index, uint64_t value)
+{
+	struct vb_core *core = ctx;
+	unsigned int number, bytes;
+
+	return vfp_number(core, index, &number, &bytes) &&
+		vb_qemu_write_reg(&core->board->qemu, core->index, number, value, bytes);
+}
+
+const struct vb_arm32_ops vb_core_arm32_ops = {
+	.fetch = core_fetch,
+	.fetch_bank = core_fetch_bank,
+	.fetch_spsr = core_fetch_spsr,
+	.sys_read = core_sys_read,
+	.sys_writable = core_sys_writable,
+	.sys_operation = core_sys_operation,
+	.phys_read = core_phys_read,
+	.phys_write = core_phys_write,
+	.dtr_read = core_dtr_read,
+	.dtr_write = core_dtr_write,
+	.dscr = core_dscr,
+	.vfp_read = core_vfp_read,
+	.vfp_write = core_vfp_write,
+};
+
+/* Write-back ------------------------------------------------------------------------------------------------------------ */
+
+static void commit_sys(struct vb_core *core)
+{
+	for (size_t i = 0; i < core->arm.sys_count; i++) {
+		struct vb_arm32_sys *sys = &core->arm.sys[i];
+		uint32_t r[2] = {(uint32_t)sys->value, (uint32_t)(sys->value >> 32)};
+		bool wide = sys->key >> 24;
+
+		if (sys->value == sys->was)
+			continue;
+		if (!inject(core, wide ? mrrc_insn(sys->key, false) : mrc_insn(sys->key, false), core->entry[REG_CPSR] & CPSR_MODE, r))
+			vb_complain(&core->board->log, "core %u: system register %x could not be written", core->index, sys->key);
+		sys->was = sys->value;
+	}
+}
+
+static void commit_banks(struct vb_core *core, enum vb_arm32_bank current)
+{
+	for (unsigned int i = 0; i < VB_BANKS; i++) {
+		struct vb_arm32_banked *bank = &core->arm.bank[i];
+		uint32_t r[2] = {bank->spsr, 0};
+
+		if (bank->dirty_spsr && !inject(core, 0xe16ff000, bank_mode(i), r))
+			vb_complain(&core->board->log, "core %u: the SPSR could not be written", core->index);
+		if (i == current || !(bank->dirty[0] || bank->dirty[1]))
+			continue;
+		(void)write_mode(core, (core->entry[REG_CPSR] & ~CPSR_MODE) | bank_mode(i));
+		for (unsigned int n = 0; n < 2; n++)
+			(void)vb_qemu_write_reg(&core->board->qemu, core->index, 13 + n, bank->r[n], 4);
+		(void)write_mode(core, core->entry[REG_CPSR]);
+	}
+}
+
+void vb_core_commit(struct vb_core *core)
+{
+	struct vb_arm32 *arm = &core->arm;
+	enum vb_arm32_bank current = VB_BANK_USR;
+	uint32_t regs[17];
+
+	if (!arm->have && core->have_entry)
+		(void)core_fetch(core, arm->r, &arm->cpsr);
+	if (!core->have_entry)
+		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	if (!arm->pc_written) {
+		vb_complain(&core->board->log, "core %u: restarted without the PC having been written: it goes on at the offset PC",
+			core->index);
+	}
+	if (!arm->have) {
+		memcpy(regs, core->entry, sizeof(regs));
+	} else {
+		commit_sys(core);
+		(void)vb_arm32_bank_of(arm->cpsr, &current);
+		commit_banks(core, current);
+		memcpy(regs, arm->r, 16 * sizeof(regs[0]));
+		memcpy(regs + 13, arm->bank[current].r, 2 * sizeof(regs[0]));
+		regs[REG_CPSR] = arm->cpsr;
+	}
+	if (!arm->pc_written)
+		regs[15] += core->entry[REG_CPSR] & CPSR_T ? 4 : 8;
+	if (((regs[REG_CPSR] ^ core->entry[REG_CPSR]) & CPSR_MODE) && arm->have) {
+		if (!arm->bank[current].have[0])
+			(void)core_fetch_bank(core, current, regs + 13);
+		(void)write_mode(core, regs[REG_CPSR]);
+	}
+	if (memcmp(regs, core->entry, sizeof(regs)))
+		(void)vb_qemu_write_core(&core->board->qemu, core->index, regs);
+}
+
+/* Identification -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t plain_read(struct vb_core *core, const char *name, uint32_t otherwise)
+{
+	unsigned int number;
+	uint64_t value;
+
+	if (!vb_qemu_has_reg(&core->board->qemu, name, 32, &number) ||
+		!vb_qemu_read_reg(&core->board->qemu, core->index, number, &value))
+		return otherwise;
+	return (uint32_t)value;
+}
+
+uint32_t vb_core_contextid(struct vb_core *core)
+{
+	return plain_read(core, "CONTEXTIDR_EL1", 0);
+}
+
+uint32_t vb_core_vectors(struct vb_core *core)
+{
+	return plain_read(core, "SCTLR", 0) & SCTLR_V ? 0xffff0000u : plain_read(core, "VBAR", 0);
+}
+
+static void remember(struct vb_board *board, uint32_t key, uint64_t value)
+{
+	if (board->const_count < sizeof(board->consts) / sizeof(board->consts[0]))
+		board->consts[board->const_count++] = (struct vb_const){key, value};
+}
+
+bool vb_core_identify(struct vb_board *board, struct vb_v7_config *config)
+{
+	struct vb_core *core = &board->core[0];
+
+	vb_arm32_begin(&core->arm);
+	*config = (struct vb_v7_config){
+		.didr = plain_read(core, "DBGDIDR", 0),
+		.devid = plain_read(core, "DBGDEVID", 0),
+	};
+	core->have_entry = vb_qemu_read_core(&board->qemu, 0, core->entry);
+	for (size_t i = 0; i < sizeof(cpuid_map) / sizeof(cpuid_map[0]); i++) {
+		uint64_t value = 0;
+
+		if (!core_sys_read(core, cpuid_map[i].key, &value))
+			return false;
+		remember(board, cpuid_map[i].key, value);
+		config->cpuid[cpuid_map[i].offset / 4] = (uint32_t)value;
+	}
+	config->part = config->cpuid[0] >> 4 & 0xfff;
+	config->part_revision = config->cpuid[0] >> 20 & 0xf;
+	core->have_entry = false;
+	vb_arm32_begin(&core->arm);
+	return config->didr;
+}

@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vboard/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RAM_BASE 0x40000000ull /* of QEMU's virt machine */
+#define START_TIMEOUT_MS 20000
+#define REPLY_TIMEOUT_MS 20000
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct vb_qemu *qemu, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(qemu->error, sizeof(qemu->error), format, args);
+	va_end(args);
+	return false;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Packets --------------------------------------------------------------------------------------------------------------- */
+
+static bool send_all(struct vb_qemu *qemu, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = send(qemu->fd, data, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			qemu->dead = true;
+			return fail(qemu, "QEMU has closed its gdb stub");
+		}
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* No acknowledges are sent: the stub takes the next '$' for one, and while the machine runs any byte would stop it. */
+static bool send_packet(struct vb_qemu *qemu, const char *text, size_t len)
+{
+	char buffer[8192 + 8];
+	uint8_t sum = 0;
+
+	if (len > 8192)
+		return fail(qemu, "packet too long");
+	buffer[0] = '$';
+	memcpy(buffer + 1, text, len);
+	for (size_t i = 0; i < len; i++)
+		sum += (uint8_t)text[i];
+	snprintf(buffer + 1 + len, 4, "#%02x", sum);
+	qemu->round_trips++;
+	return send_all(qemu, buffer, len + 4);
+}
+
+/* Takes the first whole packet out of the input. */
+static bool take_packet(struct vb_qemu *qemu)
+{
+	char *start = memchr(qemu->in, '$', qemu->in_len);
+	char *end = start ? memchr(start, '#', qemu->in_len - (size_t)(start - qemu->in)) : NULL;
+	size_t used;
+
+	if (!end || end + 3 > qemu->in + qemu->in_len)
+		return false;
+	qemu->packet_len = (size_t)(end - start - 1);
+	memcpy(qemu->packet, start + 1, qemu->packet_len);
+	qemu->packet[qemu->packet_len] = 0;
+	used = (size_t)(end + 3 - qemu->in);
+	qemu->in_len -= used;
+	memmove(qemu->in, qemu->in + used, qemu->in_len);
+	return true;
+}
+
+/* Waits for a packet; false on a timeout (error untouched) or when QEMU is gone. */
+static bool receive(struct vb_qemu *qemu, int timeout_ms)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+
+	while (!take_packet(qemu)) {
+		struct pollfd pfd = {.fd = qemu->fd, .events = POLLIN};
+		int64_t left = timeout_ms < 0 ? -1 : deadline - now_ms();
+		ssize_t n;
+
+		if (qemu->dead)
+			return false;
+		if (poll(&pfd, 1, left < 0 && timeout_ms >= 0 ? 0 : (int)left) == 0)
+			return false;
+		n = recv(qemu->fd, qemu->in + qemu->in_len, sizeof(qemu->in) - qemu->in_len, MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0) {
+			qemu->dead = true;
+			return fail(qemu, "QEMU has ended");
+		}
+		qemu->in_len += (size_t)n;
+	}
+	return true;
+}
+
+__attribute__((format(printf, 2, 3))) static bool command(struct vb_qemu *qemu, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!send_packet(qemu, text, (size_t)len))
+		return false;
+	if (!receive(qemu, REPLY_TIMEOUT_MS)) {
+		qemu->dead = true;
+		return fail(qemu, "QEMU's gdb stub does not answer '%.20s'", text);
+	}
+	return true;
+}
+
+static bool is_ok(struct vb_qemu *qemu, const char *what)
+{
+	if (!strcmp(qemu->packet, "OK"))
+		return true;
+	return fail(qemu, "QEMU refuses %s (%.20s)", what, qemu->packet);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool unhex(const char *text, uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		int hi = hex_digit(text[2 * i]);
+		int lo = hi < 0 ? -1 : hex_digit(text[2 * i + 1]);
+
+		if (lo < 0)
+			return false;
+		data[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return true;
+}
+
+static void to_hex(char *text, const uint8_t *data, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		text[2 * i] = digits[data[i] >> 4];
+		text[2 * i + 1] = digits[data[i] & 0xf];
+	}
+	text[2 * len] = 0;
+}
+
+/* Registers ------------------------------------------------------------------------------------------------------------- */
+
+static bool select_thread(struct vb_qemu *qemu, unsigned int thread)
+{
+	if (qemu->thread == (int)thread)
+		return true;
+	if (!command(qemu, "Hgp1.%x", thread + 1) || !is_ok(qemu, "to select a core"))
+		return false;
+	qemu->thread = (int)thread;
+	return true;
+}
+
+bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17])
+{
+	uint8_t raw[17 * 4];
+
+	if (!select_thread(qemu, thread) || !command(qemu, "g"))
+		return false;
+	if (qemu->packet_len != 2 * sizeof(raw) || !unhex(qemu->packet, raw, sizeof(raw)))
+		return fail(qemu, "unexpected register packet of QEMU");
+	memcpy(regs, raw, sizeof(raw));
+	return true;
+}
+
+bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17])
+{
+	char text[17 * 8 + 1];
+
+	to_hex(text, (const uint8_t *)regs, 17 * 4);
+	return select_thread(qemu, thread) && command(qemu, "G%s", text) && is_ok(qemu, "to write registers");
+}
+
+bool vb_qemu_has_reg(const struct vb_qemu *qemu, const char *name, unsigned int bits, unsigned int *number)
+{
+	for (size_t i = 0; i < qemu->reg_count; i++) {
+		if (qemu->regs[i].bits == bits && !strcmp(qemu->regs[i].name, name)) {
+			*number = qemu->regs[i].number;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t *value)
+{
+	*value = 0;
+	if (!select_thread(qemu, thread) || !command(qemu, "p%x", number))
+		return false;
+	if (qemu->packet_len > 16 || !unhex(qemu->packet, (uint8_t *)value, qemu->packet_len / 2))
+		return fail(qemu, "QEMU does not give register %u", number);
+	return true;
+}
+
+bool vb_qemu_write_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes)
+{
+	char text[17];
+
+	to_hex(text, (const uint8_t *)&value, bytes);
+	return select_thread(qemu, thread) && command(qemu, "P%x=%s", number, text) && is_ok(qemu, "to write a register");
+}
+
+/* Memory, points, run control ------------------------------------------------------------------------------------------- */
+
+bool vb_qemu_phys_read(struct vb_qemu *qemu, uint64_t addr, unsigned int len, void *data)
+{
+	if (!command(qemu, "m%llx,%x", (unsigned long long)addr, len))
+		return false;
+	if (qemu->packet_len != 2 * len || !unhex(qemu->packet, data, len))
+		return fail(qemu, "no memory at %llx", (unsigned long long)addr);
+	return true;
+}
+
+bool vb_qemu_phys_write(struct vb_qemu *qemu, uint64_t addr, unsigned int len, const void *data)
+{
+	char text[129];
+
+	while (len) {
+		unsigned int chunk = len < 64 ? len : 64;
+
+		to_hex(text, data, chunk);
+		if (!command(qemu, "M%llx,%x:%s", (unsigned long long)addr, chunk, text) || !is_ok(qemu, "to write memory"))
+			return false;
+		data = (const uint8_t *)data + chunk;
+		addr += chunk;
+		len -= chunk;
+	}
+	return true;
+}
+
+bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint32_t addr, unsigned int len)
+{
+	return command(qemu, "%c%u,%x,%x", insert ? 'Z' : 'z', kind, addr, len) && is_ok(qemu, "a breakpoint");
+}
+
+bool vb_qemu_step_flags(struct vb_qemu *qemu, bool mask_interrupts, bool mask_timers)
+{
+	return command(qemu, "Qqemu.sstep=%x", 1u | mask_interrupts << 1 | mask_timers << 2) && is_ok(qemu, "step flags");
+}
+
+bool vb_qemu_go(struct vb_qemu *qemu, unsigned int cont, unsigned int step)
+{
+	char text[256] = "vCont";
+	size_t len = 5;
+
+	for (unsigned int i = 0; i < VB_QEMU_MAX_CPUS; i++) {
+		if ((cont | step) >> i & 1)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, ";%c:p1.%x", step >> i & 1 ? 's' : 'c', i + 1);
+	}
+	if (!send_packet(qemu, text, len))
+		return false;
+	qemu->running = true;
+	return true;
+}
+
+void vb_qemu_interrupt(struct vb_qemu *qemu)
+{
+	if (qemu->running)
+		(void)send_all(qemu, "\x03", 1);
+}
+
+static bool parse_stop(struct vb_qemu *qemu, struct vb_qemu_stop *ret)
+{
+	const char *text = qemu->packet;
+	const char *thread = strstr(text, "thread:");
+	const char *watch = strstr(text, "watch:");
+	const char *dot = thread ? strchr(thread, '.') : NULL;
+
+	*ret = (struct vb_qemu_stop){.trap = !strncmp(text, "T05", 3)};
+	if (text[0] != 'T')
+		return fail(qemu, "unexpected answer of QEMU while it ran: %.20s", text);
+	if (dot)
+		ret->thread = (unsigned int)strtoul(dot + 1, NULL, 16) - 1;
+	if (watch) {
+		ret->watch = watch > text && (watch[-1] == 'r' || watch[-1] == 'a') ? watch[-1] : 'w';
+		ret->watch_addr = (uint32_t)strtoull(watch + 6, NULL, 16);
+	}
+	return true;
+}
+
+bool vb_qemu_wait(struct vb_qemu *qemu, int timeout_ms, struct vb_qemu_stop *ret)
+{
+	if (!qemu->running || !receive(qemu, timeout_ms))
+		return false;
+	qemu->running = false;
+	qemu->thread = -1;
+	return parse_stop(qemu, ret);
+}
+
+bool vb_qemu_monitor(struct vb_qemu *qemu, const char *text)
+{
+	char hex[257];
+
+	if (strlen(text) > 128)
+		return fail(qemu, "monitor command too long");
+	to_hex(hex, (const uint8_t *)text, strlen(text));
+	qemu->output_len = 0;
+	if (!command(qemu, "qRcmd,%s", hex))
+		return false;
+	while (qemu->packet[0] == 'O' && strcmp(qemu->packet, "OK")) {
+		size_t len = (qemu->packet_len - 1) / 2;
+
+		if (qemu->output_len + len < sizeof(qemu->output) &&
+			unhex(qemu->packet + 1, (uint8_t *)qemu->output + qemu->output_len, len))
+			qemu->output_len += len;
+		if (!receive(qemu, REPLY_TIMEOUT_MS))
+			return fail(qemu, "QEMU's monitor does not answer");
+	}
+	qemu->output[qemu->output_len] = 0;
+	return is_ok(qemu, text);
+}
+
+/* Target description ---------------------------------------------------------------------------------------------------- */
+
+/* Reads one annex whole; the caller frees it. */
+static char *read_annex(struct vb_qemu *qemu, const char *name)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	for (;;) {
+		char *grown;
+
+		if (!command(qemu, "qXfer:features:read:%s:%zx,700", name, len) || !qemu->packet_len)
+			break;
+		grown = realloc(text, len + qemu->packet_len);
+		if (!grown)
+			break;
+		text = grown;
+		memcpy(text + len, qemu->packet + 1, qemu->packet_len - 1);
+		len += qemu->packet_len - 1;
+		text[len] = 0;
+		if (qemu->packet[0] == 'l')
+			return text;
+		if (qemu->packet[0] != 'm')
+			break;
+	}
+	free(text);
+	fail(qemu, "QEMU gives no target description %s", name);
+	return NULL;
+}
+
+static bool attribute(const char *tag, const char *end, const char *name, char *value, size_t size)
+{
+	char pattern[32];
+	const char *start;
+	const char *stop;
+
+	snprintf(pattern, sizeof(pattern), " %s=\"", name);
+	start = memmem(tag, (size_t)(end - tag), pattern, strlen(pattern));
+	if (!start)
+		return false;
+	start += strlen(pattern);
+	stop = memchr(start, '"', (size_t)(end - start));
+	if (!stop || (size_t)(stop - start) >= size)
+		return false;
+	memcpy(value, start, (size_t)(stop - start));
+	value[stop - start] = 0;
+	return true;
+}
+
+/* Registers are numbered one after the other, unless they say their number. */
+static void parse_registers(struct vb_qemu *qemu, const char *text, unsigned int *next)
+{
+	for (const char *tag = strstr(text, "<reg "); tag; tag = strstr(tag + 1, "<reg ")) {
+		const char *end = strchr(tag, '>');
+		struct vb_qemu_reg *reg = &qemu->regs[qemu->reg_count];
+		char number[16], bits[16];
+
+		if (!end || qemu->reg_count == VB_QEMU_MAX_REGS)
+			return;
+		if (!attribute(tag, end, "name", reg->name, sizeof(reg->name)) || !attribute(tag, end, "bitsize", bits, sizeof(bits)))
+			continue;
+		if (attribute(tag, end, "regnum", number, sizeof(number)))
+			*next = (unsigned int)atoi(number);
+		reg->number = (uint16_t)(*next)++;
+		reg->bits = (uint8_t)atoi(bits);
+		qemu->reg_count++;
+	}
+}
+
+static bool read_description(struct vb_qemu *qemu)
+{
+	char *target = read_annex(qemu, "target.xml");
+	unsigned int next = 0;
+	bool ok = target;
+
+	for (const char *tag = target ? strstr(target, "<xi:include ") : NULL; ok && tag; tag = strstr(tag + 1, "<xi:include ")) {
+		const char *end = strchr(tag, '>');
+		char name[64];
+		char *annex;
+
+		if (!end || !attribute(tag, end, "href", name, sizeof(name)))
+			break;
+		annex = read_annex(qemu, name);
+		ok = annex;
+		if (annex)
+			parse_registers(qemu, annex, &next);
+		free(annex);
+	}
+	free(target);
+	return ok;
+}
+
+/* Process --------------------------------------------------------------------------------------------------------------- */
+
+static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
+{
+	void *map;
+
+	qemu->ram_base = RAM_BASE;
+	qemu->ram_size = (uint64_t)mib << 20;
+	qemu->ram_fd = memfd_create("guest-ram", 0);
+	if (qemu->ram_fd < 0 || ftruncate(qemu->ram_fd, (off_t)qemu->ram_size))
+		return fail(qemu, "no memory for the guest's RAM: %s", strerror(errno));
+	map = mmap(NULL, qemu->ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, qemu->ram_fd, 0);
+	if (map == MAP_FAILED)
+		return fail(qemu, "cannot map the guest's RAM: %s", strerror(errno));
+	qemu->ram = map;
+	return true;
+}
+
+static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, pid_t parent)
+{
+	char smp[16], memory[32], backend[96], gdb[128];
+	const char *argv[48];
+	size_t n = 0;
+
+	snprintf(smp, sizeof(smp), "%u", config->cpus);
+	snprintf(memory, sizeof(memory), "%uM", config->ram_mib);
+	snprintf(backend, sizeof(backend), "memory-backend-file,id=ram,size=%uM,mem-path=/proc/self/fd/%d,share=on",
+		config->ram_mib, qemu->ram_fd);
+	snprintf(gdb, sizeof(gdb), "unix:%s/gdb,server=on,wait=off", qemu->dir);
+	const char *fixed[] = {
+		config->program, "-M", "virt,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory, "-object", backend,
+		"-S", "-gdb", gdb, "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial, "-serial", "chardev:console",
+	};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		argv[n++] = fixed[i];
+	if (config->kernel) {
+		argv[n++] = "-kernel";
+		argv[n++] = config->kernel;
+	}
+	if (config->initrd) {
+		argv[n++] = "-initrd";
+		argv[n++] = config->initrd;
+	}
+	if (config->append) {
+		argv[n++] = "-append";
+		argv[n++] = config->append;
+	}
+	if (config->icount) {
+		argv[n++] = "-icount";
+		argv[n++] = "shift=0,sleep=off";
+	}
+	argv[n] = NULL;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	setpgid(0, 0); /* a Ctrl-C at the terminal is the board's to handle */
+	execvp(config->program, (char *const *)argv);
+	fprintf(stderr, "openst-vboard: cannot run %s: %s\n", config->program, strerror(errno));
+	_exit(127);
+}
+
+static bool connect_stub(struct vb_qemu *qemu)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int64_t deadline = now_ms() + START_TIMEOUT_MS;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/gdb", qemu->dir);
+	for (;;) {
+		int status;
+
+		qemu->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (qemu->fd < 0)
+			return fail(qemu, "no socket: %s", strerror(errno));
+		if (!connect(qemu->fd, (struct sockaddr *)&addr, sizeof(addr)))
+			return true;
+		close(qemu->fd);
+		qemu->fd = -1;
+		if (waitpid(qemu->pid, &status, WNOHANG) == qemu->pid) {
+			qemu->pid = 0;
+			return fail(qemu, "QEMU ended before it began (see its message above)");
+		}
+		if (now_ms() > deadline)
+			return fail(qemu, "QEMU does not open its gdb stub");
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	}
+}
+
+/* The stub stops the machine when somebody connects and may say so later: ask something with an unmistakable answer. */
+static bool synchronise(struct vb_qemu *qemu)
+{
+	if (!send_packet(qemu, "qSupported:multiprocess+;xmlRegisters=arm", 41))
+		return false;
+	do {
+		if (!receive(qemu, REPLY_TIMEOUT_MS))
+			return fail(qemu, "QEMU's gdb stub does not answer");
+	} while (!strstr(qemu->packet, "PacketSize="));
+	return true;
+}
+
+bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
+{
+	pid_t parent = getpid();
+	bool ok;
+
+	*qemu = (struct vb_qemu){.fd = -1, .ram_fd = -1, .thread = -1};
+	snprintf(qemu->dir, sizeof(qemu->dir), "/tmp/openst-vboard-XXXXXX");
+	if (!mkdtemp(qemu->dir)) {
+		qemu->dir[0] = 0;
+		return fail(qemu, "cannot make a directory in /tmp: %s", strerror(errno));
+	}
+	ok = make_ram(qemu, config->ram_mib);
+	if (ok) {
+		qemu->pid = fork();
+		if (qemu->pid == 0)
+			exec_qemu(qemu, config, parent);
+		ok = qemu->pid > 0 ? true : fail(qemu, "cannot fork: %s", strerror(errno));
+	}
+	ok = ok && connect_stub(qemu) && synchronise(qemu) && read_description(qemu) && command(qemu, "Qqemu.PhyMemMode:1") &&
+		is_ok(qemu, "physical memory access");
+	if (!ok) {
+		char error[sizeof(qemu->error)];
+
+		memcpy(error, qemu->error, sizeof(error));
+		vb_qemu_end(qemu);
+		memcpy(qemu->error, error, sizeof(error));
+	}
+	return ok;
+}
+
+void vb_qemu_end(struct vb_qemu *qemu)
+{
+	char path[96];
+
+	if (qemu->pid > 0) {
+		kill(qemu->pid, SIGKILL);
+		waitpid(qemu->pid, NULL, 0);
+	}
+	if (qemu->fd > 0)
+		close(qemu->fd);
+	if (qemu->ram)
+		munmap(qemu->ram, qemu->ram_size);
+	if (qemu->ram_fd > 0)
+		close(qemu->ram_fd);
+	if (qemu->dir[0]) {
+		snprintf(path, sizeof(path), "%s/gdb", qemu->dir);
+		unlink(path);
+		rmdir(qemu->dir);
+	}
+	*qemu = (struct vb_qemu){.fd = -1, .ram_fd = -1, .dead = true};
+}

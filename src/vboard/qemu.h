@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OPENST_VBOARD_QEMU_H
+#define OPENST_VBOARD_QEMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * A QEMU process and its gdb stub. The guest's RAM is a shared memory object that this process maps too.
+ *
+ * Threads are numbered from 0. The virtual machine is either running or stopped; everything but vb_qemu_wait() and
+ * vb_qemu_interrupt() needs it stopped. Functions that return bool say false when QEMU refused or is gone; error then says why.
+ */
+
+#define VB_QEMU_MAX_CPUS 8
+#define VB_QEMU_MAX_REGS 512
+
+struct vb_qemu_config {
+	const char *program;
+	const char *cpu; /* QEMU's name of it */
+	unsigned int cpus;
+	unsigned int ram_mib;
+	const char *kernel; /* or null: none */
+	const char *initrd; /* or null */
+	const char *append; /* or null */
+	const char *serial; /* the console: QEMU's -chardev argument, with id=console */
+	bool icount;
+};
+
+/* One register of the stub's target description. */
+struct vb_qemu_reg {
+	char name[24];
+	uint16_t number;
+	uint8_t bits;
+};
+
+struct vb_qemu_stop {
+	unsigned int thread;
+	bool trap; /* SIGTRAP: a breakpoint, watchpoint or step; else it was asked to stop */
+	char watch; /* 'w', 'r', 'a' for a watchpoint hit, or 0 */
+	uint32_t watch_addr;
+};
+
+struct vb_qemu {
+	pid_t pid;
+	int fd; /* the stub's socket */
+	int ram_fd;
+	uint8_t *ram;
+	uint64_t ram_base, ram_size;
+	char dir[64]; /* private directory of the sockets */
+	char error[192];
+	bool running;
+	bool dead;
+	int thread; /* that the stub's g, p, G, P act on; -1: unknown */
+	struct vb_qemu_reg regs[VB_QEMU_MAX_REGS];
+	size_t reg_count;
+	uint64_t round_trips;
+	char in[8192];
+	size_t in_len;
+	char packet[8192]; /* the last reply, unescaped by nobody: hex or text */
+	size_t packet_len;
+	char output[4096]; /* of the last monitor command */
+	size_t output_len;
+};
+
+/* Starts QEMU with the virtual machine stopped before its first instruction. On failure everything is cleaned up. */
+bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config);
+
+/* Ends the process and frees what belongs to it. Safe on one that never started (zeroed). */
+void vb_qemu_end(struct vb_qemu *qemu);
+
+/* The core registers r0-r15, CPSR: 17 words. One round trip (two if another thread was selected). */
+bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17]);
+/* All 17; the CPSR is written last, so its mode must be the one the core is in. */
+bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17]);
+
+/* A register by its name in the target description and its size in bits; false if there is none. */
+bool vb_qemu_has_reg(const struct vb_qemu *qemu, const char *name, unsigned int bits, unsigned int *number);
+bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t *value);
+bool vb_qemu_write_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes);
+#define VB_QEMU_REG_PC 15
+#define VB_QEMU_REG_CPSR 25
+
+/* Guest physical memory through QEMU (devices too); writes are seen by translated code. */
+bool vb_qemu_phys_read(struct vb_qemu *qemu, uint64_t addr, unsigned int len, void *data);
+bool vb_qemu_phys_write(struct vb_qemu *qemu, uint64_t addr, unsigned int len, const void *data);
+
+/* kind: the stub's number (1 hardware breakpoint, 2 write, 3 read, 4 access watchpoint); for all threads. */
+bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint32_t addr, unsigned int len);
+
+/* What a single step masks. */
+bool vb_qemu_step_flags(struct vb_qemu *qemu, bool mask_interrupts, bool mask_timers);
+
+/* Lets threads go on: bit n of cont continues, bit n of step makes one step. */
+bool vb_qemu_go(struct vb_qemu *qemu, unsigned int cont, unsigned int step);
+
+/* Asks a running machine to stop; the stop itself comes through vb_qemu_wait(). */
+void vb_qemu_interrupt(struct vb_qemu *qemu);
+
+/* Waits at most timeout_ms for the machine to stop (0: only looks, -1: for ever). true: it stopped, ret says how. */
+bool vb_qemu_wait(struct vb_qemu *qemu, int timeout_ms, struct vb_qemu_stop *ret);
+
+/* A command of QEMU's human monitor. Its output is left in output[] (what fits). */
+bool vb_qemu_monitor(struct vb_qemu *qemu, const char *command);
+
+#endif

@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "kernel/cache.h"
+#include "kernel/entry.h"
+#include "kernel/hash.h"
+#include "kernel/kallsyms.h"
+#include "kernel/kernel.h"
+#include "kernel/task.h"
+
+#define LINE 64u			/* of the cache over the kernel's constant parts */
+#define IMAGE_SPAN (64u << 20)		/* a kernel image is smaller */
+#define SYMBOLS_BEHIND (24u << 20)	/* .data and .bss behind .rodata */
+#define MAPPINGS_MAX 20000u
+#define BANNER_START "Linux version "
+
+struct ost_kernel {
+	struct ost_kernel_request request;
+	struct ost_cpu_state *cpus;
+	struct ost_vm constant;		/* text, rodata: kept */
+	struct ost_vm live;		/* what changes: read anew each time */
+	struct ost_layout layout;
+	struct ost_entry entry;
+	struct ost_kallsyms ks;
+	struct ost_kernel_stats stats;
+	uint64_t banner_addr;
+	char banner[OST_BANNER_LEN];
+};
+
+static struct ost_status no_kernel(uint64_t addr)
+{
+	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector leads to memory that is no kernel image", addr);
+}
+
+static bool is_cancelled(const struct ost_kernel *k)
+{
+	return k->request.cancelled && k->request.cancelled(k->request.ctx);
+}
+
+/* Tell what comes next; OST_ERR_STATE when it shall not. */
+static struct ost_status phase(const struct ost_kernel *k, const char *what, unsigned int done)
+{
+	if (is_cancelled(k)) {
+		return ost_error(OST_ERR_STATE, "cancelled");
+	}
+	if (k->request.progress) {
+		k->request.progress(k->request.ctx, what, done, 5);
+	}
+	return ost_ok();
+}
+
+/* ---- the image's bounds ---- */
+
+enum use { HOLE, CODE, CONSTANTS, OTHER };
+
+static struct ost_status use_of(struct ost_kernel *k, uint64_t va, struct ost_mapping *map, enum use *ret)
+{
+	struct ost_status status = ost_vm_translate(&k->live, va, map);
+	if (status.code == OST_ERR_FAULT) {
+		*ret = HOLE;
+		return map->len ? ost_ok() : status;
+	}
+	OST_TRY(status);
+	*ret = map->executable ? CODE : map->writable ? OTHER : CONSTANTS;
+	return ost_ok();
+}
+
+/* How far from va on mappings of the same use go, up or down, at most span. */
+static struct ost_status extent(struct ost_kernel *k, uint64_t va, enum use want, bool down, uint64_t span, uint64_t *ret)
+{
+	struct ost_mapping map;
+	enum use use;
+	uint64_t at = va;
+	*ret = va;
+	for (unsigned int i = 0; i < MAPPINGS_MAX; i++) {
+		OST_TRY(use_of(k, at, &map, &use));
+		if (use != want || (down ? va - at : at - va) >= span) {
+			break;
+		}
+		*ret = down ? map.va : map.va + map.len;
+		at = down ? map.va - 1 : map.va + map.len;
+		if (down ? !map.va : at < map.va) {
+			break;
+		}
+	}
+	return ost_ok();
+}
+
+/* The user/kernel border is one of few, the last one below the image (CONFIG_VMSPLIT_*). */
+static uint64_t border_below(uint64_t text)
+{
+	static const uint32_t split[] = { 0xc0000000, 0xb0000000, 0x80000000, 0x40000000 };
+	for (unsigned int i = 0; i < sizeof(split) / sizeof(split[0]); i++) {
+		if (text >= split[i]) {
+			return split[i];
+		}
+	}
+	return 0;
+}
+
+/*
+ * Text is the run of executable mappings around the entry, rodata that of read-only ones behind it. A kernel without
+ * CONFIG_STRICT_KERNEL_RWX maps all alike: then both are looked for in what is there.
+ */
+static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
+{
+	struct ost_layout *l = &k->layout;
+	struct ost_mapping map;
+	OST_TRY(ost_vm_translate(&k->live, target, &map));
+	if (!map.executable || map.user || !border_below(target)) {
+		return no_kernel(target);
+	}
+	OST_TRY(extent(k, target, CODE, true, IMAGE_SPAN, &l->text_start));
+	OST_TRY(extent(k, target, CODE, false, IMAGE_SPAN, &l->text_end));
+	if (map.writable) {
+		l->rodata_start = target;
+		l->rodata_end = l->text_end;
+	} else {
+		l->rodata_start = l->text_end;
+		OST_TRY(extent(k, l->text_end, CONSTANTS, false, IMAGE_SPAN, &l->rodata_end));
+	}
+	l->page_offset = border_below(l->text_start);
+	return l->rodata_end > l->rodata_start ? ost_ok() : no_kernel(l->text_end);
+}
+
+static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
+{
+	const struct ost_layout *l = &k->layout;
+	return (struct ost_kallsyms_area){
+		.word = 4,
+		.start = l->rodata_start,
+		.end = l->rodata_end,
+		.low = l->text_start > (4u << 20) ? l->text_start - (4u << 20) : 0,
+		.high = l->rodata_end + SYMBOLS_BEHIND,
+		.known = k->entry.target,
+		.cancelled = k->request.cancelled,
+		.ctx = k->request.ctx,
+	};
+}
+
+/* ---- points ---- */
+
+struct point_rule {
+	enum ost_point_kind kind;
+	const char *symbol;
+	const char *missing;
+	size_t evidence;		/* offset in struct ost_entry of the address that the code tells, or 0 */
+};
+
+static const struct point_rule point_rules[] = {
+	{ OST_POINT_ENTRY, "local_restart", "the kernel's syscall entry (local_restart) was not found",
+		offsetof(struct ost_entry, entry) },
+	{ OST_POINT_EXIT, "ret_fast_syscall", "the kernel's syscall exit (ret_fast_syscall) was not found",
+		offsetof(struct ost_entry, exit) },
+	{ OST_POINT_EXIT_TRACED, "__sys_trace_return", "the exit of traced syscalls (__sys_trace_return) was not found",
+		offsetof(struct ost_entry, exit_traced) },
+	{ OST_POINT_EXIT_SKIPPED, "__sys_trace_return_nosave",
+		"the exit of skipped syscalls (__sys_trace_return_nosave) was not found", 0 },
+	{ OST_POINT_CHILD, "ret_from_fork", "the start of new tasks (ret_from_fork) was not found", 0 },
+};
+
+static struct ost_status symbol_near(struct ost_kernel *k, const char *name, uint32_t near, uint64_t *ret)
+{
+	uint32_t i;
+	struct ost_status status = ost_kallsyms_near(&k->ks, name, near, &i);
+	if (status.code == OST_ERR_NOT_FOUND) {
+		status = ost_kallsyms_lookup(&k->ks, name, &i);
+	}
+	OST_TRY(status);
+	return ost_kallsyms_address(&k->ks, i, ret);
+}
+
+/* What the code tells goes; the symbol must not contradict it. Without code evidence the symbol must be there. */
+static struct ost_status find_point(struct ost_kernel *k, const struct point_rule *rule, uint32_t near)
+{
+	struct ost_point *point = &k->layout.point[k->layout.points];
+	uint64_t seen = 0, named = 0;
+	if (rule->evidence) {
+		memcpy(&seen, (const uint8_t *)&k->entry + rule->evidence, sizeof(seen));
+	}
+	struct ost_status status = symbol_near(k, rule->symbol, near, &named);
+	if (status.code == OST_ERR_NOT_FOUND && !seen) {
+		return ost_error(OST_ERR_NOT_FOUND, rule->missing);
+	}
+	if (ost_failed(status) && status.code != OST_ERR_NOT_FOUND) {
+		return status;
+	}
+	if (seen && !ost_failed(status) && seen != named) {
+		return ost_error_at(OST_ERR_FORMAT, "the kernel's symbols and the code of its syscall entry disagree", seen);
+	}
+	*point = (struct ost_point){ .kind = rule->kind, .abi = OST_ABI_ARM, .addr = seen ? seen : named };
+	if (point->addr < k->layout.text_start || point->addr >= k->layout.text_end || point->addr & 3) {
+		return ost_error_at(OST_ERR_FORMAT, rule->missing, point->addr);
+	}
+	OST_TRY(ost_mem_read_u32(&k->constant.mem, point->addr, &point->insn));
+	k->layout.points++;
+	return ost_ok();
+}
+
+static struct ost_status find_points(struct ost_kernel *k)
+{
+	uint32_t near;
+	k->layout.points = 0;
+	OST_TRY(ost_kallsyms_at(&k->ks, k->entry.entry, &near));
+	for (unsigned int i = 0; i < sizeof(point_rules) / sizeof(point_rules[0]); i++) {
+		OST_TRY(find_point(k, &point_rules[i], near));
+	}
+	return ost_ok();
+}
+
+/* ---- banner ---- */
+
+static bool take_banner(struct ost_kernel *k, uint64_t addr, size_t room)
+{
+	char text[OST_BANNER_LEN] = "";
+	size_t len = 0;
+	if (ost_failed(ost_mem_read(&k->constant.mem, addr, text, room < sizeof(text) - 1 ? room : sizeof(text) - 1)) ||
+			strncmp(text, BANNER_START, strlen(BANNER_START)) || !isdigit((unsigned char)text[strlen(BANNER_START)])) {
+		return false;
+	}
+	while (isprint((unsigned char)text[len])) {
+		len++;
+	}
+	text[len] = 0;
+	memcpy(k->banner, text, len + 1);
+	k->banner_addr = addr;
+	return true;
+}
+
+static bool search_banner(struct ost_kernel *k, uint64_t from, uint32_t len)
+{
+	uint8_t *raw = malloc(len);
+	bool found = false;
+	if (raw && !ost_failed(ost_mem_read(&k->constant.mem, from, raw, len))) {
+		const uint8_t *at = raw;
+		size_t left = len;
+		while (!found && (at = memmem(at, left, BANNER_START, strlen(BANNER_START)))) {
+			found = take_banner(k, from + (uint64_t)(at - raw), OST_BANNER_LEN);
+			at++;
+			left = len - (size_t)(at - raw);
+		}
+	}
+	free(raw);
+	return found;
+}
+
+/* linux_banner lies right in front of the symbol table (all of its parts are in one file's .rodata), or early in rodata. */
+static void find_banner(struct ost_kernel *k)
+{
+	const struct ost_kallsyms_map *map = &k->ks.map;
+	uint64_t first = map->before ? map->addresses : map->names;
+	if (first - 0x400 >= k->layout.rodata_start && search_banner(k, first - 0x400, 0x400)) {
+		return;
+	}
+	search_banner(k, k->layout.rodata_start, 0x2000);
+}
+
+/* ---- cache ---- */
+
+/* What can be had for little and differs between most kernels. */
+static struct ost_status cache_key(struct ost_kernel *k, uint64_t *ret)
+{
+	const struct ost_layout *l = &k->layout;
+	uint64_t bounds[] = { l->text_end - l->text_start, l->rodata_end - l->text_start, k->entry.target - l->text_start };
+	uint8_t code[256];
+	OST_TRY(ost_mem_read(&k->constant.mem, k->entry.target & ~UINT64_C(63), code, sizeof(code)));
+	*ret = ost_fnv(ost_fnv(OST_FNV_START, bounds, sizeof(bounds)), code, sizeof(code));
+	return ost_ok();
+}
+
+struct fact_field {
+	enum ost_fact fact;
+	size_t offset;
+	enum { PLAIN64, PLAIN32, ADDRESS } how;		/* ADDRESS: stored relative to the image's start; 0 stays 0 */
+};
+
+#define FIELD(f, member, how) { f, offsetof(struct ost_kernel, member), how }
+static const struct fact_field fields[] = {
+	FIELD(OST_FACT_WORD, ks.map.word, PLAIN32),
+	FIELD(OST_FACT_SYMBOLS, ks.map.n, PLAIN32),
+	FIELD(OST_FACT_BASE, ks.map.base, ADDRESS),
+	FIELD(OST_FACT_ADDRESSES, ks.map.addresses, ADDRESS),
+	FIELD(OST_FACT_NAMES, ks.map.names, ADDRESS),
+	FIELD(OST_FACT_MARKERS, ks.map.markers, ADDRESS),
+	FIELD(OST_FACT_TOKENS, ks.map.tokens, ADDRESS),
+	FIELD(OST_FACT_TOKEN_INDEX, ks.map.token_index, ADDRESS),
+	FIELD(OST_FACT_SEQS, ks.map.seqs, ADDRESS),
+	FIELD(OST_FACT_BANNER_ADDR, banner_addr, ADDRESS),
+	FIELD(OST_FACT_THREAD_INFO_TASK, layout.thread_info_task, PLAIN32),
+	FIELD(OST_FACT_PID, layout.task_pid, PLAIN32),
+	FIELD(OST_FACT_TGID, layout.task_tgid, PLAIN32),
+	FIELD(OST_FACT_COMM, layout.task_comm, PLAIN32),
+	FIELD(OST_FACT_MM, layout.task_mm, PLAIN32),
+	FIELD(OST_FACT_REAL_PARENT, layout.task_real_parent, PLAIN32),
+	FIELD(OST_FACT_GROUP_LEADER, layout.task_group_leader, PLAIN32),
+	FIELD(OST_FACT_TASKS, layout.task_tasks, PLAIN32),
+	FIELD(OST_FACT_STACK, layout.task_stack, PLAIN32),
+	FIELD(OST_FACT_PGD, layout.mm_pgd, PLAIN32),
+	FIELD(OST_FACT_INIT_TASK, layout.init_task, ADDRESS),
+	FIELD(OST_FACT_THREAD_SIZE, layout.thread_size, PLAIN32),
+	FIELD(OST_FACT_POINTS_COUNT, layout.points, PLAIN32),
+};
+#undef FIELD
+
+static uint64_t get_field(const struct ost_kernel *k, const struct fact_field *field)
+{
+	const uint8_t *p = (const uint8_t *)k + field->offset;
+	uint64_t v64;
+	uint32_t v32;
+	if (field->how == PLAIN32) {
+		memcpy(&v32, p, sizeof(v32));
+		return v32;
+	}
+	memcpy(&v64, p, sizeof(v64));
+	return field->how == ADDRESS && v64 ? v64 - k->layout.text_start + 1 : v64;
+}
+
+static void set_field(struct ost_kernel *k, const struct fact_field *field, uint64_t v)
+{
+	uint8_t *p = (uint8_t *)k + field->offset;
+	uint32_t v32 = (uint32_t)v;
+	if (field->how == PLAIN32) {
+		memcpy(p, &v32, sizeof(v32));
+		return;
+	}
+	v = field->how == ADDRESS && v ? v - 1 + k->layout.text_start : v;
+	memcpy(p, &v, sizeof(v));
+}
+
+static struct ost_status spot(struct ost_kernel *k, unsigned int i, uint64_t *ret)
+{
+	struct ost_kallsyms once = k->ks;
+	once.mem = &k->live.mem;	/* 4 bytes instead of a line */
+	OST_TRY(ost_kallsyms_address(&once, (uint32_t)((uint64_t)k->ks.map.n * i / OST_FACT_SPOTS), ret));
+	*ret -= k->layout.text_start;
+	return ost_ok();
+}
+
+static struct ost_status to_facts(struct ost_kernel *k, struct ost_facts *ret)
+{
+	*ret = (struct ost_facts){ 0 };
+	for (unsigned int i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		ret->v[fields[i].fact] = get_field(k, &fields[i]);
+	}
+	ret->v[OST_FACT_KIND] = k->ks.map.kind;
+	ret->v[OST_FACT_BEFORE] = k->ks.map.before;
+	ret->v[OST_FACT_HASH] = ost_kallsyms_hash(&k->ks);
+	ret->v[OST_FACT_TARGET] = k->entry.target - k->layout.text_start;
+	for (unsigned int i = 0; i < k->layout.points; i++) {
+		uint64_t *v = &ret->v[OST_FACT_POINT + 3 * i];
+		v[0] = k->layout.point[i].kind;
+		v[1] = k->layout.point[i].addr - k->layout.text_start;
+		v[2] = k->layout.point[i].insn;
+	}
+	for (unsigned int i = 0; i < OST_FACT_SPOTS; i++) {
+		OST_TRY(spot(k, i, &ret->v[OST_FACT_SPOT + i]));
+	}
+	memcpy(ret->banner, k->banner, sizeof(ret->banner));
+	return ost_ok();
+}
+
+static bool is_offset(uint32_t off)
+{
+	return off < 0x10000 || off == OST_NO_OFFSET;
+}
+
+static bool in_rodata(const struct ost_kernel *k, uint64_t addr)
+{
+	return addr >= k->layout.rodata_start && addr < k->layout.rodata_end;
+}
+
+/* Numbers that lead the reader astray must not come from a file. */
+static bool are_sane(const struct ost_kernel *k, const struct ost_facts *facts)
+{
+	const struct ost_layout *l = &k->layout;
+	const struct ost_kallsyms_map *map = &k->ks.map;
+	const uint32_t must[] = { l->task_pid, l->task_tgid, l->task_comm, l->task_tasks };
+	const uint32_t may[] = { l->thread_info_task, l->task_mm, l->task_real_parent, l->task_group_leader, l->task_stack,
+		l->mm_pgd };
+	bool sane = map->word == 4 && facts->v[OST_FACT_KIND] < OST_KALLSYMS_KINDS && facts->v[OST_FACT_BEFORE] < 2 &&
+		facts->v[OST_FACT_TARGET] == k->entry.target - l->text_start && l->points && l->points <= OST_MAX_POINTS &&
+		in_rodata(k, map->addresses) && in_rodata(k, map->names) && in_rodata(k, map->markers) &&
+		in_rodata(k, map->tokens) && in_rodata(k, map->token_index) && (!map->seqs || in_rodata(k, map->seqs)) &&
+		l->thread_size <= 1u << 20 && !(l->thread_size & (l->thread_size - 1));
+	for (unsigned int i = 0; i < sizeof(must) / sizeof(must[0]); i++) {
+		sane = sane && must[i] < 0x10000;
+	}
+	for (unsigned int i = 0; i < sizeof(may) / sizeof(may[0]); i++) {
+		sane = sane && is_offset(may[i]);
+	}
+	return sane;
+}
+
+static struct ost_status stale(void)
+{
+	return ost_error(OST_ERR_NOT_FOUND, "the cached facts are another kernel's");
+}
+
+static struct ost_status check_points(struct ost_kernel *k, const struct ost_facts *facts)
+{
+	for (unsigned int i = 0; i < k->layout.points; i++) {
+		const uint64_t *v = &facts->v[OST_FACT_POINT + 3 * i];
+		uint64_t addr = v[1] + k->layout.text_start;
+		uint32_t insn;
+		if (v[0] > OST_POINT_CHILD || addr < k->layout.text_start || addr >= k->layout.text_end || addr & 3 ||
+				(v[0] == OST_POINT_ENTRY && addr != k->entry.entry)) {
+			return stale();
+		}
+		OST_TRY(ost_mem_read_u32(&k->constant.mem, addr, &insn));
+		if (insn != v[2]) {
+			return stale();
+		}
+		k->layout.point[i] = (struct ost_point){ .kind = (enum ost_point_kind)v[0], .abi = OST_ABI_ARM, .addr = addr,
+			.insn = insn };
+	}
+	return ost_ok();
+}
+
+static struct ost_task_search tasks_of(struct ost_kernel *k)
+{
+	return (struct ost_task_search){
+		.vm = &k->live,
+		.word = 4,
+		.entry = &k->entry,
+		.cpus = k->cpus,
+		.n_cpus = k->request.n_cpus,
+		.layout = &k->layout,
+	};
+}
+
+/* Everything that the file says is compared with the target where a few bytes can tell. */
+static struct ost_status check_facts(struct ost_kernel *k, const struct ost_facts *facts)
+{
+	struct ost_kallsyms_area area = area_of(k);
+	struct ost_kallsyms_map map = k->ks.map;
+	struct ost_task_search tasks = tasks_of(k);
+	OST_TRY(check_points(k, facts));
+	if (k->banner_addr && (!take_banner(k, k->banner_addr, strlen(facts->banner) + 1) || strcmp(k->banner, facts->banner))) {
+		return stale();
+	}
+	OST_TRY(ost_kallsyms_use(&k->ks, &k->constant.mem, &area, &map));
+	if (ost_kallsyms_hash(&k->ks) != facts->v[OST_FACT_HASH]) {
+		return stale();
+	}
+	for (unsigned int i = 0; i < OST_FACT_SPOTS; i++) {
+		uint64_t v;
+		OST_TRY(spot(k, i, &v));
+		if (v != facts->v[OST_FACT_SPOT + i]) {
+			return stale();
+		}
+	}
+	return ost_task_check(&tasks);
+}
+
+static bool take_facts(void *ctx, const struct ost_facts *facts)
+{
+	struct ost_kernel *k = ctx;
+	struct ost_layout layout = k->layout;
+	for (unsigned int i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		set_field(k, &fields[i], facts->v[fields[i].fact]);
+	}
+	k->ks.map.kind = (enum ost_kallsyms_kind)facts->v[OST_FACT_KIND];
+	k->ks.map.before = facts->v[OST_FACT_BEFORE];
+	if (are_sane(k, facts) && !ost_failed(check_facts(k, facts))) {
+		return true;
+	}
+	ost_kallsyms_deinit(&k->ks);
+	k->ks = (struct ost_kallsyms){ 0 };
+	k->layout = layout;
+	k->banner_addr = 0;
+	k->banner[0] = 0;
+	return false;
+}
+
+/* ---- find ---- */
+
+static void init_layout(struct ost_layout *l)
+{
+	*l = (struct ost_layout){
+		.isa = OST_ISA_V7,
+		.thread_info_task = OST_NO_OFFSET, .task_pid = OST_NO_OFFSET, .task_tgid = OST_NO_OFFSET,
+		.task_comm = OST_NO_OFFSET, .task_mm = OST_NO_OFFSET, .task_real_parent = OST_NO_OFFSET,
+		.task_group_leader = OST_NO_OFFSET, .task_tasks = OST_NO_OFFSET, .task_stack = OST_NO_OFFSET,
+		.mm_pgd = OST_NO_OFFSET,
+	};
+}
+
+static struct ost_status find_cold(struct ost_kernel *k)
+{
+	struct ost_kallsyms_area area = area_of(k);
+	struct ost_task_search tasks = tasks_of(k);
+	OST_TRY(phase(k, "symbol table", 2));
+	OST_TRY(ost_kallsyms_find(&k->ks, &k->constant.mem, &area));
+	OST_TRY(phase(k, "syscall entry and exits", 3));
+	OST_TRY(find_points(k));
+	OST_TRY(phase(k, "tasks", 4));
+	OST_TRY(ost_task_find(&tasks));
+	k->stats.tasks_seen = tasks.nodes;
+	find_banner(k);
+	return ost_ok();
+}
+
+/*
+ * TTBR0 names the table of the program that runs now, which may be gone the next time; TTBR1 names the kernel's own
+ * (unless LPAE splits the space at 3 GiB: then it is in force for the kernel anyway).
+ */
+static struct ost_cpu_state kernel_regime(const struct ost_cpu_state *cpu)
+{
+	struct ost_cpu_state regime = *cpu;
+	bool split = cpu->tcr >> 31 & 1 && (cpu->tcr >> 16 & 7) >= 2;
+	if (cpu->ttbr1 && !split) {
+		regime.ttbr0 = cpu->ttbr1;
+		regime.tcr &= cpu->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x17);
+	}
+	return regime;
+}
+
+/* Read the kernel's memory through its own page table where there is one, else through the running program's. */
+static struct ost_status open_memory(struct ost_kernel *k, uint64_t *ret_target)
+{
+	struct ost_cpu_state regime = kernel_regime(&k->cpus[0]);
+	struct ost_status status;
+	for (unsigned int own = 2; own-- > 0;) {
+		const struct ost_cpu_state *use = own ? &regime : &k->cpus[0];
+		OST_TRY(ost_vm_init(&k->constant, k->request.phys, use, LINE));
+		OST_TRY(ost_vm_init(&k->live, k->request.phys, use, 0));
+		status = ost_entry_target(&k->live.mem, &k->cpus[0], ret_target);
+		if (!ost_failed(status) || (status.code != OST_ERR_NOT_FOUND && status.code != OST_ERR_FAULT)) {
+			break;
+		}
+	}
+	return status;
+}
+
+static struct ost_status find(struct ost_kernel *k)
+{
+	uint64_t target, key = 0;
+	struct ost_facts facts;
+	OST_TRY(phase(k, "exception vectors and page tables", 0));
+	OST_TRY(open_memory(k, &target));
+	OST_TRY(find_bounds(k, target));
+	OST_TRY(ost_entry_follow(&k->constant.mem, target, &k->entry));
+	k->layout.current = k->entry.current;
+	if (k->request.cache_dir) {
+		OST_TRY(phase(k, "what is known of this kernel", 1));
+		OST_TRY(cache_key(k, &key));
+		k->stats.from_cache = ost_cache_load(k->request.cache_dir, key, take_facts, k);
+	}
+	if (!k->stats.from_cache) {
+		OST_TRY(find_cold(k));
+	}
+	if (!k->stats.from_cache && k->request.cache_dir && !ost_failed(to_facts(k, &facts))) {
+		(void)ost_cache_store(k->request.cache_dir, key, &facts);
+	}
+	return phase(k, "done", 5);
+}
+
+static struct ost_status check_request(const struct ost_kernel_request *request)
+{
+	if (!request->n_cpus || !request->cpus || !request->phys) {
+		return ost_error(OST_ERR_ARGUMENT, "the kernel finder needs a halted core and physical memory");
+	}
+	if (request->cpus[0].isa != OST_ISA_V7) {
+		return ost_error(OST_ERR_UNSUPPORTED, "64-bit kernels are not supported yet");
+	}
+	return ost_ok();
+}
+
+struct ost_status ost_kernel_find(const struct ost_kernel_request *request, struct ost_kernel **ret)
+{
+	*ret = NULL;
+	OST_TRY(check_request(request));
+	uint64_t bytes = request->phys->bytes, reads = request->phys->reads;
+	struct ost_kernel *k = calloc(1, sizeof(*k));
+	if (!k) {
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	}
+	k->request = *request;
+	k->cpus = calloc(request->n_cpus, sizeof(k->cpus[0]));
+	struct ost_status status = ost_error(OST_ERR_NOMEM, "out of memory");
+	if (k->cpus) {
+		memcpy(k->cpus, request->cpus, request->n_cpus * sizeof(k->cpus[0]));
+		init_layout(&k->layout);
+		status = find(k);
+	}
+	if (ost_failed(status)) {
+		ost_kernel_destroy(k);
+		return status;
+	}
+	k->request.cache_dir = NULL;	/* the caller's; not needed any more */
+	k->stats.bytes = request->phys->bytes - bytes;
+	k->stats.reads = request->phys->reads - reads;
+	k->stats.symbols = k->ks.map.n;
+	k->stats.kallsyms = ost_kallsyms_layout(&k->ks.map);
+	k->stats.vector_target = k->entry.target;
+	*ret = k;
+	return ost_ok();
+}
+
+void ost_kernel_destroy(struct ost_kernel *k)
+{
+	if (!k) {
+		return;
+	}
+	ost_kallsyms_deinit(&k->ks);
+	ost_vm_deinit(&k->constant);
+	ost_vm_deinit(&k->live);
+	free(k->cpus);
+	free(k);
+}
+
+/* ---- use ---- */
+
+const struct ost_layout *ost_kernel_layout(const struct ost_kernel *k)
+{
+	return &k->layout;
+}
+
+const struct ost_kernel_stats *ost_kernel_stats(const struct ost_kernel *k)
+{
+	return &k->stats;
+}
+
+const char *ost_kernel_banner(const struct ost_kernel *k)
+{
+	return k->banner[0] ? k->banner : NULL;
+}
+
+struct ost_status ost_kernel_symbol(struct ost_kernel *k, const char *name, uint64_t *ret)
+{
+	uint32_t i;
+	OST_TRY(ost_kallsyms_lookup(&k->ks, name, &i));
+	return ost_kallsyms_address(&k->ks, i, ret);
+}
+
+struct ost_status ost_kernel_symbol_at(struct ost_kernel *k, uint64_t addr, char name[OST_SYMBOL_LEN], uint64_t *ret_offset)
+{
+	uint32_t i;
+	uint64_t start;
+	OST_TRY(ost_kallsyms_at(&k->ks, addr, &i));
+	OST_TRY(ost_kallsyms_address(&k->ks, i, &start));
+	OST_TRY(ost_kallsyms_name(&k->ks, i, name, OST_SYMBOL_LEN));
+	*ret_offset = addr - start;
+	return ost_ok();
+}
+
+struct ost_status ost_kernel_current(struct ost_kernel *k, const struct ost_cpu_state *cpu, struct ost_task *ret)
+{
+	struct ost_task_search tasks = tasks_of(k);
+	uint64_t addr;
+	ost_vm_forget(&k->live);
+	OST_TRY(ost_task_current(&tasks, cpu, &addr));
+	return ost_kernel_task(k, addr, ret);
+}
+
+struct ost_status ost_kernel_task(struct ost_kernel *k, uint64_t addr, struct ost_task *ret)
+{
+	uint8_t ids[8];
+	*ret = (struct ost_task){ .addr = addr };
+	ost_vm_forget(&k->live);
+	OST_TRY(ost_mem_read(&k->live.mem, addr + k->layout.task_pid, ids, sizeof(ids)));
+	OST_TRY(ost_mem_read(&k->live.mem, addr + k->layout.task_comm, ret->comm, sizeof(ret->comm)));
+	ret->pid = (int32_t)ost_le32(ids);
+	ret->tgid = (int32_t)ost_le32(ids + 4);
+	if (ret->pid < 0 || ret->tgid < 0 || ret->pid > 1 << 22 || ret->tgid > 1 << 22 ||
+			!memchr(ret->comm, 0, sizeof(ret->comm))) {
+		ret->comm[sizeof(ret->comm) - 1] = 0;
+		return ost_error_at(OST_ERR_FORMAT, "no task there", addr);
+	}
+	return ost_ok();
+}
+
+struct ost_status ost_kernel_next_task(struct ost_kernel *k, uint64_t addr, uint64_t *ret_next)
+{
+	uint64_t next;
+	if (!addr) {
+		*ret_next = k->layout.init_task;
+		return ost_ok();
+	}
+	ost_vm_forget(&k->live);
+	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_tasks, 4, &next));
+	next -= k->layout.task_tasks;
+	*ret_next = next == k->layout.init_task ? 0 : next;
+	return ost_ok();
+}

@@ -144,6 +144,7 @@ def stock_gdb(figures, board):
         rows = re.findall(r"(?m)^(?:[0-9a-f]+ ){7}[0-9a-f]+$", process.output())
         if len(rows) != hits:
             raise rig.Failure("gdb printed %d hits of %d" % (len(rows), hits))
+        ocd.command("if {[virt.cpu0 curstate] eq {halted}} {resume}")  # gdb leaves it halted
     ocd.shutdown()
     idle(board)
     per_call(figures, "stock.gdb.a15", spent[1] - spent[0], HITS // 2)

@@ -304,14 +304,14 @@ class Board:
                 "--console", console, "--control", self.control_path]
         if "--bare" not in more:
             args += ["--kernel", guest_file("vmlinuz", arch), "--initrd", guest_initrd(folder.path, arch),
-                     "--append", "console=ttyAMA0 rdinit=/init quiet " + append]
+                     "--append", "quiet " + append]
         self.process = Process(args + list(more), folder("board.log"))
-        self.process.wait_output(r"(?m)^.*ready", 30)
+        self.process.wait_output(r"(?m)^ready$", 30)
         self.console = Console(connect(console, 10))
         self.banner = self.console.wait_ready() if wait else None
 
     def control(self, command, seconds=30):
-        """Ask the control socket: the answer's lines."""
+        """Ask the control socket: the answer's lines, without the "ok" that ends them."""
         with connect(self.control_path, 5) as s:
             s.settimeout(seconds)
             s.sendall(command.encode() + b"\n")
@@ -322,25 +322,28 @@ class Board:
                 if not more:
                     break
                 out += more
-        return out.decode().splitlines()
+        lines = out.decode().splitlines()
+        if not lines or lines[-1] != "ok":
+            raise Failure("the board, asked for '%s': %s" % (command, lines[-1] if lines else "nothing"))
+        return lines[:-1]
 
     def counters(self):
-        out = Counters()
-        for line in self.control("counters"):
-            found = re.match(r"^(?:total[. ])?(\w+)[:= ]+(\d+)$", line.strip())
-            if found:
-                out[found.group(1)] = int(found.group(2))
-        if "tck" not in out:
-            raise Failure("the board gives no counters: %s" % self.control("counters"))
-        return out
+        return Counters((name, int(value)) for name, value in (line.split() for line in self.control("counters")))
 
     def armed(self):
-        """The lines of breakpoint units that are enabled."""
-        return [line for line in self.control("brps") if re.search(r"BCR\S*[:= ]+(0x)?[0-9a-f]*[13579bdf]\b", line, re.I)]
+        """What is armed in the cores' debug units: a line for each breakpoint, watchpoint or vector catch."""
+        return self.control("brps")
 
     def halted(self):
         """Whether each core is stopped in debug state."""
-        return ["halted" in line and "not halted" not in line for line in self.control("halted") if line.strip()]
+        return [line.endswith(" halted") for line in self.control("halted")]
+
+    def hash(self, start, length):
+        """SHA-256 of the guest's memory at a virtual address, as core 0 sees it."""
+        answer = self.control("hashva 0 0x%x 0x%x" % (start, length))
+        if len(answer) != 1 or not re.fullmatch("[0-9a-f]{64}", answer[0]):
+            raise Failure("the board gives no hash of 0x%x: %s" % (start, answer))
+        return answer[0]
 
     def close(self):
         self.process.close()
@@ -407,7 +410,8 @@ def openocd_args(board, stock=False, files=None):
     scripts = os.environ.get("OPENST_SCRIPTS") or os.path.join(TOP, "tcl")
     args = [exe, "-s", scripts]
     if board:
-        args += ["-c", "set OPENST_VIRT_PATH %s; set OPENST_VIRT_CORES %d" % (board.bitbang, board.smp)]
+        args += ["-c", "set VBOARD_BITBANG %s; set VBOARD_CORES %d; set VBOARD_SMP %d" % (
+            board.bitbang, board.smp, board.smp > 1)]
     if files is None:
         files = ["board/openst-virt-a15.cfg"] + ([] if stock else ["openst.cfg"])
     for name in files:

@@ -510,17 +510,21 @@ static struct ost_status try_a(struct search *s, uint64_t start, uint64_t end)
 
 /* ---- order B: what is before the addresses ---- */
 
-/* token_index ends where the addresses begin, give or take 6 words. */
+/*
+ * token_index ends where the addresses begin: at start, a few words off, or behind it. For what comes in front, token_index and
+ * the markers, can read as ascending addresses too, and then the bisection ends there: at most 4 KiB too low.
+ */
 static struct ost_status find_index_before(struct search *s, uint64_t start)
 {
-	uint8_t raw[512 + 48];
-	uint64_t low = start - 512 - 24;
-	OST_TRY(ost_mem_read(s->ks->mem, low, raw, sizeof(raw)));
-	for (unsigned int at = 0; at <= 48; at += 4) {
-		if (index_fits(raw + at)) {
-			s->ks->map.token_index = low + at;
-			s->ks->map.addresses = low + at + 512;
-			return ost_ok();
+	uint8_t raw[1024];
+	for (uint64_t low = start - 512 - 24; low < start + 6144; low += sizeof(raw) - 512) {
+		OST_TRY(ost_mem_read(s->ks->mem, low, raw, sizeof(raw)));
+		for (unsigned int at = 0; at + 512 <= sizeof(raw); at += 4) {
+			if (index_fits(raw + at)) {
+				s->ks->map.token_index = low + at;
+				s->ks->map.addresses = low + at + 512;
+				return ost_ok();
+			}
 		}
 	}
 	return not_here();

@@ -369,12 +369,16 @@ static uint32_t find_field(const struct finder *f, uint32_t from, uint32_t to, u
 
 /* ---- mm->pgd ---- */
 
+#define LONG_TABLE UINT64_C(0xfffffff003)	/* address and type; Linux marks its own with a bit above */
+
 /* The descriptor that maps the kernel's text, in the first-level table at pa. */
 static struct ost_status text_entry(const struct ost_task_search *s, uint64_t pa, uint64_t *ret)
 {
 	uint64_t text = s->layout->text_start;
 	if (s->vm->regime.tcr >> 31 & 1) {
-		return ost_mem_read_uint(s->vm->phys, pa + (text >> 30) * 8, 8, ret);
+		OST_TRY(ost_mem_read_uint(s->vm->phys, pa + (text >> 30) * 8, 8, ret));
+		*ret &= LONG_TABLE;
+		return ost_ok();
 	}
 	return ost_mem_read_uint(s->vm->phys, pa + (text >> 20) * 4, 4, ret);
 }

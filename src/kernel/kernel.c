@@ -475,6 +475,13 @@ static bool take_facts(void *ctx, const struct ost_facts *facts)
 	return false;
 }
 
+/* What was found too early in a boot (no program yet) is not worth keeping. */
+static bool is_complete(const struct ost_layout *l)
+{
+	return l->task_mm != OST_NO_OFFSET && l->mm_pgd != OST_NO_OFFSET && l->task_stack != OST_NO_OFFSET &&
+		l->task_real_parent != OST_NO_OFFSET && l->task_group_leader != OST_NO_OFFSET && l->thread_size;
+}
+
 /* ---- find ---- */
 
 static void init_layout(struct ost_layout *l)
@@ -552,7 +559,7 @@ static struct ost_status find(struct ost_kernel *k)
 	if (!k->stats.from_cache) {
 		OST_TRY(find_cold(k));
 	}
-	if (!k->stats.from_cache && k->request.cache_dir && !ost_failed(to_facts(k, &facts))) {
+	if (!k->stats.from_cache && k->request.cache_dir && is_complete(&k->layout) && !ost_failed(to_facts(k, &facts))) {
 		(void)ost_cache_store(k->request.cache_dir, key, &facts);
 	}
 	return phase(k, "done", 5);
@@ -670,6 +677,28 @@ struct ost_status ost_kernel_task(struct ost_kernel *k, uint64_t addr, struct os
 		ret->comm[sizeof(ret->comm) - 1] = 0;
 		return ost_error_at(OST_ERR_FORMAT, "no task there", addr);
 	}
+	return ost_ok();
+}
+
+struct ost_status ost_kernel_user_regime(struct ost_kernel *k, const struct ost_cpu_state *cpu, uint64_t addr,
+		struct ost_cpu_state *ret)
+{
+	uint64_t mm, pgd;
+	struct ost_mapping map;
+	if (k->layout.task_mm == OST_NO_OFFSET || k->layout.mm_pgd == OST_NO_OFFSET) {
+		return ost_error(OST_ERR_NOT_FOUND, "where a task's page table hangs was not found in this kernel");
+	}
+	ost_vm_forget(&k->live);
+	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_mm, 4, &mm));
+	if (!mm) {
+		return ost_error_at(OST_ERR_NOT_FOUND, "a kernel thread has no user memory", addr);
+	}
+	OST_TRY(ost_mem_read_uint(&k->live.mem, mm + k->layout.mm_pgd, 4, &pgd));
+	OST_TRY(ost_vm_translate(&k->live, pgd, &map));
+	*ret = *cpu;
+	ret->ttbr0 = map.pa + (pgd - map.va);
+	/* Walk the low part from TTBR0 whatever the kernel has set for now; the split itself stays, but for LPAE's narrowed one. */
+	ret->tcr &= cpu->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x10);
 	return ost_ok();
 }
 

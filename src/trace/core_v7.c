@@ -535,20 +535,23 @@ static void queue_cps(struct ost_v7_core *core, const struct ost_v7_pass *pass)
 	feed(core, MSR_CPSR_R12);
 }
 
+static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
+{
+	queue_set(core, 12, thumb ? pc | 1 : pc);
+	feed(core, thumb ? BX_R12 : MOV_PC_R12);
+}
+
 static void queue_pass(struct ost_v7_core *core, const struct ost_v7_pass *pass)
 {
+	/* one that may abort: should it do so, the core is restarted where it stood, and for that PC must be written */
+	if (pass->kind == OST_V7_PASS_EXECUTE && (pass->insn & 0x0c000000))
+		queue_pc(core, pass->addr, false);
 	if (pass->kind == OST_V7_PASS_EXECUTE)
 		feed(core, pass->insn);
 	if (pass->kind == OST_V7_PASS_CPS)
 		queue_cps(core, pass);
 	if (pass->kind == OST_V7_PASS_BRANCH && pass->link)
 		queue_set(core, OST_V7_LR, pass->addr + 4);
-}
-
-static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
-{
-	queue_set(core, 12, thumb ? pc | 1 : pc);
-	feed(core, thumb ? BX_R12 : MOV_PC_R12);
 }
 
 /* PC is at its place: give r12 back and go. *status tells afterwards whether all that was fed was executed. */
@@ -602,33 +605,62 @@ struct ost_status ost_v7_hand_over(struct ost_v7_core *core)
 	return ost_ok();
 }
 
+static void step_done(struct ost_v7_core *core)
+{
+	core->stepping = false;
+	core->unsure = false;
+}
+
+static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit);
+
 /* Past the step: the unit is a plain breakpoint again. */
 static struct ost_status end_step(struct ost_v7_core *core)
 {
 	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	OST_TRY(ost_v7_flush(core));
+	core->step_ending = true;
 	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
 	OST_TRY(ost_v7_restart(core));
-	core->stepping = false;
-	core->unsure = false;
+	step_done(core);
 	return ost_ok();
+}
+
+/*
+ * Stopped in the course of a step: before it (when the link failed) or after it. r12 is read by itself, before it
+ * serves as scratch, and only once: it is not dead everywhere.
+ */
+static struct ost_status settle_step(struct ost_v7_core *core)
+{
+	struct ost_v7_pass pass = core->leaving;
+
+	ost_v7_stopped(core);
+	if (!core->step_seen) {
+		OST_TRY(ost_v7_read(core, OST_V7_BIT(12)));
+		core->step_after = core->reg[12];
+		core->step_seen = true;
+	}
+	core->reg[12] = core->step_after;
+	core->have = OST_V7_BIT(12);
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	if (core->reg[OST_V7_PC] != pass.addr)
+		return end_step(core);
+	core->reg[12] = core->step_before;
+	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
+	return leave_by_step(core, &pass, core->step_unit);
 }
 
 static struct ost_status wait_step(struct ost_v7_core *core)
 {
 	struct ost_status result = wait_halted(core, STEP_NS);
 
-	if (!ost_failed(result)) {
-		ost_v7_stopped(core);
-		return end_step(core);
-	}
+	if (!ost_failed(result))
+		return settle_step(core);
 	if (result.code == OST_ERR_LINK)
 		return result;
 	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
 	put(core, DSCR, core->step_dscr & DSCR_KEEP);
 	OST_TRY(ost_v7_flush(core));
-	core->stepping = false;
-	core->unsure = false;
+	step_done(core);
 	return ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", core->leaving.addr);
 }
 
@@ -640,6 +672,8 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
 	core->leaving = *pass;
 	core->step_unit = unit;
 	core->step_dscr = core->dscr;
+	core->step_before = core->reg[12];
+	core->step_seen = core->step_ending = false;
 	core->stepping = true;
 	core->unsure = true;
 	queue_feeding(core);
@@ -676,6 +710,28 @@ static bool polls_self(const struct ost_v7_core *core, struct ost_v7_core *const
 	return false;
 }
 
+/* What has to be known before; for a step, which cannot be joined with fetching, the memory as well. */
+static struct ost_status prepare_leave(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit,
+		struct ost_v7_fetch *fetch, size_t n)
+{
+	struct ost_status result = n ? prepare_fetch(core, fetch, n) : ost_ok();
+
+	if (!ost_failed(result))
+		result = ost_v7_read(core, pass->tell >= 0 ? OST_V7_BIT(pass->tell) : 0);
+	if (!ost_failed(result) && pass->kind == OST_V7_PASS_STEP)
+		result = ost_v7_fetch_now(core, fetch, n);
+	if (result.code == OST_ERR_LINK)
+		ost_v7_give_up(core, pass, unit);
+	return result;
+}
+
+void ost_v7_give_up(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
+{
+	core->unsure = true;
+	core->leaving = *pass;
+	core->step_unit = unit;
+}
+
 struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit,
 		struct ost_v7_fetch *fetch, size_t n, struct ost_v7_core *const *poll, size_t polls, bool *ret_fetched)
 {
@@ -683,11 +739,10 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 	struct ost_status result;
 
 	*ret_fetched = false;
-	if (n)
-		OST_TRY(prepare_fetch(core, fetch, n));
-	OST_TRY(ost_v7_read(core, pass->tell >= 0 ? OST_V7_BIT(pass->tell) : 0));
+	result = prepare_leave(core, pass, unit, fetch, n);
+	if (ost_failed(result))
+		return result;
 	if (pass->kind == OST_V7_PASS_STEP) {
-		OST_TRY(ost_v7_fetch_now(core, fetch, n));
 		*ret_fetched = true;
 		return leave_by_step(core, pass, unit);
 	}
@@ -700,8 +755,7 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 		ost_v7_queue_poll(poll[i]);
 	result = ost_v7_flush(core);
 	if (ost_failed(result)) {
-		core->unsure = true;
-		core->leaving = *pass;
+		ost_v7_give_up(core, pass, unit);
 		core->dscr = dscr;
 		return ost_v7_repair(core);
 	}
@@ -766,21 +820,14 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 /* A step that was cut off: it had not begun, is about to end, or has ended. */
 static struct ost_status repair_step(struct ost_v7_core *core)
 {
-	struct ost_v7_pass pass = core->leaving;
-	uint32_t r12 = core->reg[12], had = core->have;
-
 	ost_v7_queue_poll(core);
 	OST_TRY(ost_v7_flush(core));
-	if (!ost_v7_halted(core))
+	if (ost_v7_halted(core))
+		return settle_step(core);
+	if (!core->step_ending)
 		return wait_step(core);
-	ost_v7_stopped(core);
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
-	if (core->reg[OST_V7_PC] != pass.addr)
-		return end_step(core);
-	if (had & OST_V7_BIT(12))
-		core->reg[12] = r12;
-	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
-	return leave_by_step(core, &pass, core->step_unit);
+	step_done(core);
+	return ost_ok();
 }
 
 struct ost_status ost_v7_repair(struct ost_v7_core *core)

@@ -72,9 +72,10 @@ struct ost_v7_core {
 	bool scratched;				/* r12 is not the target's */
 	bool unsure;				/* a flush failed on the way out of a stop: ost_v7_repair() */
 	struct ost_v7_pass leaving;		/* what was under way then */
-	unsigned int step_unit;			/* and, for a single step, the unit that does it, */
-	uint32_t step_dscr;			/* DSCR to come back to, */
-	bool stepping;				/* and whether the step had begun */
+	bool stepping;				/* by a single step: what ost_v7_repair() needs to end it */
+	bool step_seen, step_ending;		/* it is over; its unit is a breakpoint again */
+	unsigned int step_unit;
+	uint32_t step_dscr, step_before, step_after;	/* DSCR to come back to; r12 before and after */
 	uint64_t flushes;			/* caused by this core */
 	uint64_t repairs;			/* stops that were ended after a failure of the link */
 	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */
@@ -139,6 +140,8 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 		struct ost_v7_fetch *fetch, size_t n, struct ost_v7_core *const *poll, size_t polls,
 		bool *ret_fetched) OST_CHECK;
 
+/* The link failed in the middle of a stop: have ost_v7_repair() end it. */
+void ost_v7_give_up(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit);
 /*
  * After a failure of the link in ost_v7_leave() (core->unsure): find out how far the core got and let it go from there.
  * 2-3 flushes. The core runs, or has stopped anew, on success; on failure it may be called again.

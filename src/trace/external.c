@@ -37,7 +37,7 @@ struct cpu {
 	uint32_t units;				/* ours, one bit each */
 	unsigned int unit[OST_MAX_POINTS];	/* of each point */
 	uint32_t found_bvr[OST_V7_MAX_UNITS], found_bcr[OST_V7_MAX_UNITS], found_dscr;
-	bool expect_exit;
+	bool expect_exit, expect_reads;		/* of the next hit: an exit, with memory to read */
 	uint64_t stopped_ns;			/* when the stop was seen */
 	unsigned int checked;			/* point whose unit is looked at next */
 	uint32_t check_bvr, check_bcr;
@@ -47,6 +47,7 @@ struct cpu {
 struct history {
 	uint32_t tag;
 	bool one_round;				/* the last call like this needed no second look */
+	bool exit_reads;			/* its exit had memory to read */
 };
 
 struct ost_external {
@@ -238,9 +239,7 @@ static struct ost_status get_out(struct ost_external *ext, struct hit *hit, uint
 
 	if (!hit->left && status.code == OST_ERR_LINK) {
 		ext->stats.link_errors++;
-		v7->unsure = true;
-		v7->leaving = ext->pass[hit->point];
-		v7->step_unit = hit->cpu->unit[hit->point];
+		ost_v7_give_up(v7, &ext->pass[hit->point], hit->cpu->unit[hit->point]);
 		hit->left = true;
 		return ost_v7_repair(v7);
 	}
@@ -343,15 +342,14 @@ static struct ost_status fetch_leaving(struct ost_external *ext, struct hit *hit
 	return keep_bytes(ext, round, fetched);
 }
 
-static struct history *history_of(struct ost_external *ext, const struct ost_trace_task *task, bool *ret_known)
+static struct history *history_of(struct ost_external *ext, const struct ost_trace_task *task)
 {
 	uint32_t tag = (uint32_t)task->id.tgid << 12 ^ (task->nr + 1);
 	struct history *history = &ext->history[(tag ^ tag >> 10) % HISTORY];
 
-	*ret_known = history->tag == tag;
+	if (history->tag != tag)
+		history->one_round = history->exit_reads = false;
 	history->tag = tag;
-	if (!*ret_known)
-		history->one_round = false;
 	return history;
 }
 
@@ -520,8 +518,7 @@ static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_tra
 static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, uint32_t away)
 {
 	struct ost_event event;
-	bool known;
-	struct history *history = history_of(ext, task, &known);
+	struct history *history = history_of(ext, task);
 
 	OST_TRY(need_captures(task));
 	ost_capture_reset(task->at_entry);
@@ -544,6 +541,7 @@ static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_tr
 	if (task->nr == NR_EXIT_GROUP)
 		end_group(ext, hit, task, false);
 	hit->cpu->expect_exit = !ends;
+	hit->cpu->expect_reads = task->reported && history_of(ext, task)->exit_reads;
 	if (ends)
 		end_task(ext, hit, task);
 }
@@ -643,13 +641,22 @@ static void after_exit(struct ost_external *ext, struct hit *hit, struct ost_tra
 static struct ost_status plan_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, struct ost_event *event,
 		uint32_t away)
 {
+	struct ost_status status;
+	struct ost_range range;
+	const void *bytes;
+	uint64_t faults;
+
 	OST_TRY(need_captures(task));
 	ost_capture_reset(task->at_exit);
 	if (event->flags & OST_EVENT_NO_ENTRY)
 		ost_capture_reset(task->at_entry);
 	event->at_entry = task->at_entry;
 	event->at_exit = task->at_exit;
-	return fetch_planned(ext, hit, event, NULL, away);
+	faults = ext->stats.faults;
+	status = fetch_planned(ext, hit, event, NULL, away);
+	history_of(ext, task)->exit_reads = faults != ext->stats.faults
+		|| ost_capture_extent(task->at_exit, 0, &range, &bytes);
+	return status;
 }
 
 static struct ost_status serve_exit(struct ost_external *ext, struct hit *hit, uint32_t away)
@@ -774,7 +781,9 @@ static uint32_t first_mask(const struct ost_external *ext, const struct cpu *cpu
 			mask |= OST_V7_BIT(ext->pass[i].tell);
 	}
 	if (!cpu->expect_exit)
-		mask |= 0xff | OST_V7_BIT(OST_V7_DACR);
+		mask |= 0xff;
+	if (!cpu->expect_exit || cpu->expect_reads)
+		mask |= OST_V7_BIT(OST_V7_DACR);
 	if (!ext->current && ext->layout.current == OST_CURRENT_R9_TASK)
 		mask |= OST_V7_BIT(OST_V7_TPIDRURO) | OST_V7_BIT(OST_V7_TPIDRPRW);
 	return mask;

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_target.h"
+#include "trace/core_v7.h"
+
+#define BP 0xc0300100u
+#define STACK 0xc1001f00u
+
+static struct fake_target fake;
+static struct ost_v7_core core;
+
+static void setup(void)
+{
+	fake_init(&fake, 2);
+	fake_page(&fake, 0xc0300000, false);
+	fake_page(&fake, 0xc1001000, false);
+}
+
+static void teardown(void)
+{
+	ck_assert_msg(fake.errors == 0, "%s (%#x)", fake.error ? fake.error : "", fake.error_value);
+}
+
+static void good(struct ost_status status)
+{
+	ck_assert_msg(!ost_failed(status), "%s (%#llx)", status.text, (unsigned long long)status.addr);
+}
+
+/* Core 0 stopped at a breakpoint on insn, about to go on to a second, unrelated place. */
+static void stop_at(uint32_t insn)
+{
+	struct fake_state *s;
+
+	good(ost_v7_open(&core, &fake.target, 0));
+	fake_write32(&fake, BP, insn);
+	fake_write32(&fake, 0xc0300800, 0xe320f000);
+	s = fake_place(&fake, 0, BP);
+	s->r[13] = STACK;
+	s->r[9] = STACK - 0x100;
+	s = fake_place(&fake, 0, 0xc0300800);
+	s->r[13] = STACK;
+	ost_v7_queue_unit(&core, 5, BP, OST_V7_BCR_OURS);
+	ost_v7_queue_poll(&core);
+	good(ost_v7_flush(&core));
+	ost_v7_queue_poll(&core);
+	good(ost_v7_flush(&core));
+	ck_assert(ost_v7_halted(&core));
+	ck_assert_uint_eq(ost_v7_reason(&core), OST_V7_REASON_BREAKPOINT);
+	ost_v7_stopped(&core);
+}
+
+static const struct {
+	uint32_t insn;
+	enum ost_v7_pass_kind kind;
+	int tell;
+} kinds[] = {
+	{ 0xe320f000, OST_V7_PASS_SKIP, -1 },		/* nop */
+	{ 0xe320f014, OST_V7_PASS_SKIP, -1 },		/* csdb */
+	{ 0xe320f004, OST_V7_PASS_STEP, -1 },		/* sev */
+	{ 0xe599a000, OST_V7_PASS_EXECUTE, -1 },	/* ldr r10, [r9] */
+	{ 0xe5ad0008, OST_V7_PASS_EXECUTE, 13 },	/* str r0, [sp, #8]! */
+	{ 0xe58d0008, OST_V7_PASS_EXECUTE, -1 },	/* str r0, [sp, #8] */
+	{ 0xe4900004, OST_V7_PASS_STEP, -1 },		/* ldr r0, [r0], #4: unpredictable */
+	{ 0xe5900000, OST_V7_PASS_EXECUTE, 0 },		/* ldr r0, [r0] */
+	{ 0xe59f0010, OST_V7_PASS_STEP, -1 },		/* ldr r0, [pc, #16] */
+	{ 0xe599c000, OST_V7_PASS_STEP, -1 },		/* ldr r12, [r9] */
+	{ 0xe599f000, OST_V7_PASS_STEP, -1 },		/* ldr pc, [r9] */
+	{ 0xe4b10004, OST_V7_PASS_STEP, -1 },		/* ldrt r0, [r1], #4 */
+	{ 0xe92d0030, OST_V7_PASS_EXECUTE, 13 },	/* push {r4, r5} */
+	{ 0xe8bd8030, OST_V7_PASS_STEP, -1 },		/* pop {r4, r5, pc} */
+	{ 0xf10c0080, OST_V7_PASS_CPS, -1 },		/* cpsid i */
+	{ 0xf1080080, OST_V7_PASS_CPS, -1 },		/* cpsie i */
+	{ 0xf1020013, OST_V7_PASS_STEP, -1 },		/* cps #19 */
+	{ 0xf57ff05f, OST_V7_PASS_STEP, -1 },		/* dmb */
+	{ 0xea000010, OST_V7_PASS_BRANCH, -1 },		/* b */
+	{ 0xebfffffe, OST_V7_PASS_BRANCH, -1 },		/* bl */
+	{ 0x0a000010, OST_V7_PASS_STEP, -1 },		/* beq */
+	{ 0xe12fff1e, OST_V7_PASS_STEP, -1 },		/* bx lr */
+	{ 0xe1a00001, OST_V7_PASS_EXECUTE, -1 },	/* mov r0, r1 */
+	{ 0xe2811001, OST_V7_PASS_EXECUTE, 1 },		/* add r1, r1, #1 */
+	{ 0xe0a11002, OST_V7_PASS_EXECUTE, 1 },		/* adc r1, r1, r2 */
+	{ 0xe0b10002, OST_V7_PASS_STEP, -1 },		/* adcs r0, r1, r2 */
+	{ 0xe3110a0f, OST_V7_PASS_EXECUTE, -1 },	/* tst r1, #0xf000 */
+	{ 0xe1a0f00e, OST_V7_PASS_STEP, -1 },		/* mov pc, lr */
+	{ 0xe28f0004, OST_V7_PASS_STEP, -1 },		/* add r0, pc, #4 */
+	{ 0xe1a0c000, OST_V7_PASS_STEP, -1 },		/* mov r12, r0 */
+	{ 0xe10f0000, OST_V7_PASS_STEP, -1 },		/* mrs r0, cpsr */
+	{ 0xe0000291, OST_V7_PASS_STEP, -1 },		/* mul */
+	{ 0xe1d100b0, OST_V7_PASS_STEP, -1 },		/* ldrh */
+	{ 0xe3000001, OST_V7_PASS_STEP, -1 },		/* movw: not taken for tst */
+	{ 0xef000000, OST_V7_PASS_STEP, -1 },		/* svc */
+	{ 0xee1d0f70, OST_V7_PASS_STEP, -1 },		/* mrc p15 */
+};
+
+START_TEST(classify)
+{
+	struct ost_v7_pass pass = ost_v7_classify(BP, kinds[_i].insn);
+
+	ck_assert_msg(pass.kind == kinds[_i].kind, "%#x: %d", kinds[_i].insn, pass.kind);
+	ck_assert_msg(pass.tell == kinds[_i].tell, "%#x: %d", kinds[_i].insn, pass.tell);
+}
+END_TEST
+
+START_TEST(classify_targets)
+{
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xebfffffe).next, BP);
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xea000010).next, BP + 8 + 0x40);
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10c0080).cpsr_set, 0x80);
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10801c0).cpsr_clear, 0x1c0);
+}
+END_TEST
+
+START_TEST(registers)
+{
+	uint32_t mask = 0x7fff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_DACR) | OST_V7_BIT(OST_V7_CPSR);
+
+	stop_at(0xe599a000);
+	good(ost_v7_read(&core, mask));
+	for (unsigned int i = 0; i < 16; i++)
+		ck_assert_uint_eq(core.reg[i], fake.core[0].stopped.r[i]);
+	ck_assert_uint_eq(core.reg[OST_V7_DACR], 0x51);
+	ck_assert_uint_eq(core.reg[OST_V7_CPSR], 0x60000013);
+	unsigned int flushes = fake.flushes;
+	good(ost_v7_read(&core, mask));
+	ck_assert_uint_eq(fake.flushes, flushes);
+	good(ost_v7_hand_over(&core));
+	ck_assert_mem_eq(fake.core[0].s.r, fake.core[0].stopped.r, 4 * 15);
+	ck_assert_uint_eq(fake.core[0].dscr & 0x302000, 0);
+}
+END_TEST
+
+/* One instruction of each way past a breakpoint. */
+static const uint32_t passed_insns[] = {
+	0xe320f000, 0xe320f014, 0xe599a000, 0xe5ad0008, 0xe92d0030, 0xf10c0080, 0xf10c01c0, 0xf1080080, 0xea000010, 0xeb000123,
+	0xe1a00001, 0xe2811001, 0xe59f0010, 0xe1a0c000,
+};
+
+#define PASSED (sizeof(passed_insns) / sizeof(passed_insns[0]))
+
+START_TEST(leave)
+{
+	struct ost_v7_pass pass = ost_v7_classify(BP, passed_insns[_i]);
+	struct ost_v7_core *poll[1] = { &core };
+	bool fetched;
+	unsigned int flushes;
+
+	stop_at(passed_insns[_i]);
+	good(ost_v7_read(&core, 0xff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_SP)));
+	flushes = fake.flushes;
+	good(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched));
+	if (pass.kind != OST_V7_PASS_STEP)
+		ck_assert_uint_eq(fake.flushes, flushes + 1);
+	ck_assert_uint_eq(fake.core[0].at, 2);
+	ck_assert(!ost_v7_halted(&core));
+	ck_assert_uint_eq(fake.core[0].bvr[5], BP);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].dscr & 0x302800, 0);
+}
+END_TEST
+
+/*
+ * The link fails after each single access of the way out, and again at once while that is being mended. Whatever was
+ * done or not, the core executes the instruction exactly once: fake_target compares its state at every restart.
+ */
+static bool leave_with_failure(uint32_t insn, unsigned int after, unsigned int flush, unsigned int fails)
+{
+	struct ost_v7_pass pass = ost_v7_classify(BP, insn);
+	struct ost_v7_core *poll[1] = { &core };
+	struct ost_v7_fetch fetch = { .addr = 0x10010, .len = 32, .user = true };
+	uint8_t bytes[32];
+	bool fetched, hit;
+	struct ost_status status;
+
+	setup();
+	fake_page(&fake, 0x10000, true);
+	fake_write(&fake, 0x10010, "0123456789abcdef0123456789abcde", 32);
+	stop_at(insn);
+	fetch.buf = bytes;
+	good(ost_v7_read(&core, 0x3ff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_SP) | OST_V7_BIT(OST_V7_DACR)));
+	fake.fail_flush = fake.flushes + flush;
+	fake.fail_after = after;
+	fake.fails = fails;
+	fake.accesses = 0;
+	status = ost_v7_leave(&core, &pass, 5, &fetch, 1, poll, 1, &fetched);
+	hit = fake.flushes >= fake.fail_flush;
+	for (unsigned int i = 0; ost_failed(status) && i < 5; i++)
+		status = ost_v7_repair(&core);
+	good(status);
+	ck_assert(!core.unsure && !core.stepping);
+	if (fetched)
+		ck_assert_mem_eq(bytes, "0123456789abcdef0123456789abcde", 32);
+	else
+		ck_assert(hit);
+	ck_assert_uint_eq(fake.core[0].at, 2);
+	ck_assert_uint_eq(fake.core[0].dscr & 1, 0);
+	ck_assert_uint_eq(fake.core[0].s.dacr, 0x51);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].dscr & 0x302800, 0);
+	teardown();
+	return hit && after < 90;
+}
+
+START_TEST(leave_link_fails)
+{
+	unsigned int tried = 0;
+
+	for (unsigned int fails = 1; fails <= 2; fails++) {
+		for (unsigned int flush = 1; flush <= 4; flush++) {
+			for (unsigned int after = 0; after < 90; after++) {
+				if (!leave_with_failure(passed_insns[_i], after, flush, fails))
+					break;
+				tried++;
+			}
+		}
+	}
+	ck_assert_uint_gt(tried, 50);
+}
+END_TEST
+
+START_TEST(fetch)
+{
+	uint8_t a[10], b[16], c[4], d[8];
+	struct ost_v7_fetch range[] = {
+		{ .addr = 0x10ff3, .len = 10, .user = true, .buf = a },
+		{ .addr = 0x20000, .len = 16, .user = true, .buf = b },		/* not mapped */
+		{ .addr = STACK + 4, .len = 4, .buf = c },
+		{ .addr = 0x10ff8, .len = 8, .user = true, .buf = d },
+	};
+
+	fake_page(&fake, 0x10000, true);
+	fake_write(&fake, 0x10ff3, "hello, you ends", 13);
+	fake_write32(&fake, STACK + 4, 0x04030201);
+	stop_at(0xe599a000);
+	good(ost_v7_fetch_now(&core, range, 4));
+	ck_assert(!range[0].fault && range[1].fault && !range[2].fault && !range[3].fault);
+	ck_assert_mem_eq(a, "hello, you", 10);
+	ck_assert_mem_eq(c, "\1\2\3\4", 4);
+	ck_assert_mem_eq(d, ", you en", 8);
+	ck_assert_uint_eq(fake.core[0].s.dacr, 0x51);
+
+	/* and in the run that lets the core go */
+	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe599a000);
+	struct ost_v7_core *poll[1] = { &core };
+	bool fetched;
+
+	memset(a, 0, sizeof(a));
+	range[1].fault = false;
+	good(ost_v7_leave(&core, &pass, 5, range, 4, poll, 1, &fetched));
+	ck_assert(fetched && range[1].fault && !range[3].fault);
+	ck_assert_mem_eq(a, "hello, you", 10);
+	ck_assert_uint_eq(fake.core[0].at, 2);
+}
+END_TEST
+
+START_TEST(fetch_bad)
+{
+	uint8_t bytes[64];
+	struct ost_v7_fetch crossing = { .addr = 0x10ff0, .len = 17, .user = true, .buf = bytes };
+	struct ost_v7_fetch empty = { .addr = 0x10ff0, .len = 0, .user = true, .buf = bytes };
+
+	stop_at(0xe599a000);
+	ck_assert_int_eq(ost_v7_fetch_now(&core, &crossing, 1).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ost_v7_fetch_now(&core, &empty, 1).code, OST_ERR_ARGUMENT);
+}
+END_TEST
+
+/* The instruction aborts when it is fed: the core gets to execute it by itself. */
+START_TEST(refused)
+{
+	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe599a000);
+	struct ost_v7_core *poll[1] = { &core };
+	bool fetched;
+
+	pass.insn = 0xe599a001;			/* not what is there: ldr r10, [r9, #1] aborts */
+	stop_at(0xe599a000);
+	good(ost_v7_read(&core, OST_V7_BIT(OST_V7_PC)));
+	good(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched));
+	ck_assert_uint_eq(fake.core[0].at, 2);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+}
+END_TEST
+
+static void state_of(struct ost_cpu_state *state)
+{
+	struct fake_state *s = &fake.core[1].s;
+
+	s->ttbr0 = 0x8020406a;
+	s->ttbr1 = 0x8020006a;
+	s->vbar = 0xc0008000;
+	s->contextid = 0x77;
+	s->tpidrprw = 0x12345000;
+	s->tpidruro = 0xc2000000;
+	fake.core[1].stopped = *s;
+	good(ost_v7_read_state(&fake.target, 1, state));
+	for (unsigned int i = 0; i < 16; i++)
+		ck_assert_uint_eq(state->r[i], s->r[i]);
+	ck_assert_uint_eq(state->pc, s->r[15]);
+	ck_assert_uint_eq(state->cpsr, s->cpsr);
+	ck_assert_uint_eq(state->ttbr0, 0x8020406a);
+	ck_assert_uint_eq(state->ttbr1, 0x8020006a);
+	ck_assert_uint_eq(state->sctlr, 0x10c5387d);
+	ck_assert_uint_eq(state->vbar, 0xc0008000);
+	ck_assert_uint_eq(state->contextid, 0x77);
+	ck_assert_uint_eq(state->tpidrprw, 0x12345000);
+	ck_assert_uint_eq(state->tpidruro, 0xc2000000);
+	ck_assert_uint_eq(state->dacr, 0x51);
+	ck_assert_uint_eq(state->mpidr, 0x80000001);
+	ck_assert_uint_eq(state->midr, 0x413fc0f0);
+	ck_assert_uint_eq(state->cpu, 1);
+}
+
+START_TEST(state_running)
+{
+	struct ost_cpu_state state;
+
+	state_of(&state);
+	ck_assert_uint_eq(fake.core[1].dscr & 1, 0);
+	ck_assert_uint_eq(fake.core[1].stops, 1);
+}
+END_TEST
+
+START_TEST(state_user_mode)
+{
+	struct ost_cpu_state state;
+
+	fake.core[1].s.cpsr = 0x60000010;
+	state_of(&state);
+	ck_assert_uint_eq(fake.core[1].dscr & 1, 0);
+}
+END_TEST
+
+START_TEST(state_halted)
+{
+	struct ost_cpu_state state;
+	struct fake_state before;
+
+	fake.core[1].dscr |= 1 | 0x2000;
+	before = fake.core[1].s;
+	state_of(&state);
+	ck_assert_uint_eq(fake.core[1].dscr & 0x2001, 0x2001);
+	ck_assert_mem_eq(before.r, fake.core[1].s.r, sizeof(before.r));
+	ck_assert_uint_eq(fake.core[1].stops, 0);
+}
+END_TEST
+
+START_TEST(state_errors)
+{
+	struct ost_cpu_state state;
+	struct ost_status status;
+
+	fake.core[0].prsr = 0;
+	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	fake.core[0].prsr = 5;
+	status = ost_v7_read_state(&fake.target, 0, &state);
+	ck_assert_int_eq(status.code, OST_ERR_STATE);
+	ck_assert_ptr_nonnull(strstr(status.text, "reset"));
+	fake.core[0].prsr = 1;
+	fake.core[0].oslsr = 2;
+	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	fake.core[0].oslsr = 0;
+	fake.core[0].stuck = true;
+	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	ck_assert_uint_lt(fake.now, 1000000000);
+	fake.dead = true;
+	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_LINK);
+}
+END_TEST
+
+/* A step that never comes to an end, as of an instruction that waits for something. */
+START_TEST(step_stuck)
+{
+	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe59f0010);
+	struct ost_v7_core *poll[1] = { &core };
+	bool fetched;
+
+	stop_at(0xe59f0010);
+	fake.core[0].delay = 1000000;
+	good(ost_v7_read(&core, OST_V7_BIT(OST_V7_PC)));
+	ck_assert_int_eq(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched).code, OST_ERR_STATE);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].dscr & 0x800, 0);
+	ck_assert(!core.unsure);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core_v7");
+	TCase *tcase = tcase_create("core_v7");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, classify, 0, sizeof(kinds) / sizeof(kinds[0]));
+	tcase_add_test(tcase, classify_targets);
+	tcase_add_test(tcase, registers);
+	tcase_add_loop_test(tcase, leave, 0, PASSED);
+	tcase_add_loop_test(tcase, leave_link_fails, 0, PASSED);
+	tcase_add_test(tcase, fetch);
+	tcase_add_test(tcase, fetch_bad);
+	tcase_add_test(tcase, refused);
+	tcase_add_test(tcase, state_running);
+	tcase_add_test(tcase, state_user_mode);
+	tcase_add_test(tcase, state_halted);
+	tcase_add_test(tcase, state_errors);
+	tcase_add_test(tcase, step_stuck);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_target.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/bytes.h"
+
+enum { HALTED = 1, RESTARTED = 2, SDABORT = 1 << 6, UND = 1 << 8, STICKY = 7 << 6, INTDIS = 1 << 11, ITREN = 1 << 13,
+	HDBGEN = 1 << 14, TXFULL = 1 << 29, RXFULL = 1 << 30 };
+
+#define WRITABLE 0x0030f800u
+#define CPSR_START 0x60000013u
+
+static void fault(struct fake_target *fake, const char *text, uint32_t value)
+{
+	if (!fake->errors++) {
+		fake->error = text;
+		fake->error_value = value;
+		fprintf(stderr, "fake target: %s (%#x)\n", text, value);
+	}
+}
+
+/* ---- memory ---- */
+
+struct fake_page *fake_page(struct fake_target *fake, uint32_t va, bool user)
+{
+	struct fake_page *page = &fake->page[fake->pages++];
+
+	page->va = va & ~4095u;
+	page->user = user;
+	memset(page->bytes, 0, sizeof(page->bytes));
+	return page;
+}
+
+static struct fake_page *find_page(struct fake_target *fake, uint32_t va)
+{
+	for (unsigned int i = 0; i < fake->pages; i++) {
+		if (fake->page[i].va == (va & ~4095u))
+			return &fake->page[i];
+	}
+	return NULL;
+}
+
+void fake_write(struct fake_target *fake, uint32_t va, const void *bytes, size_t len)
+{
+	const uint8_t *from = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		struct fake_page *page = find_page(fake, va + (uint32_t)i);
+
+		if (page)
+			page->bytes[(va + i) & 4095] = from[i];
+	}
+}
+
+void fake_write32(struct fake_target *fake, uint32_t va, uint32_t val)
+{
+	uint8_t bytes[4];
+
+	ost_put_le32(bytes, val);
+	fake_write(fake, va, bytes, 4);
+}
+
+/* A word by a privileged load or store, under DACR. */
+static uint8_t *word_at(struct fake_target *fake, struct fake_state *s, uint32_t va)
+{
+	struct fake_page *page = find_page(fake, va);
+
+	if ((va & 3) || !page || (page->user && !(s->dacr >> 2 & 3))) {
+		s->dfsr = !page ? 7 : 0x1b;
+		s->dfar = va;
+		return NULL;
+	}
+	return page->bytes + (va & 4095);
+}
+
+/* ---- instructions ---- */
+
+static uint32_t *cp15(struct fake_state *s, uint32_t insn)
+{
+	static const struct {
+		uint32_t insn;
+		size_t offset;
+	} table[] = {
+		{ 0xee030f10, offsetof(struct fake_state, dacr) }, { 0xee050f10, offsetof(struct fake_state, dfsr) },
+		{ 0xee060f10, offsetof(struct fake_state, dfar) }, { 0xee0d0f70, offsetof(struct fake_state, tpidruro) },
+		{ 0xee0d0f90, offsetof(struct fake_state, tpidrprw) }, { 0xee010f10, offsetof(struct fake_state, sctlr) },
+		{ 0xee020f10, offsetof(struct fake_state, ttbr0) }, { 0xee020f30, offsetof(struct fake_state, ttbr1) },
+		{ 0xee020f50, offsetof(struct fake_state, ttbcr) }, { 0xee0c0f10, offsetof(struct fake_state, vbar) },
+		{ 0xee0d0f30, offsetof(struct fake_state, contextid) }, { 0xee000fb0, offsetof(struct fake_state, mpidr) },
+		{ 0xee000f10, offsetof(struct fake_state, midr) },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if ((insn & 0xffef0fff) == table[i].insn)
+			return (uint32_t *)(void *)((uint8_t *)s + table[i].offset);
+	}
+	return NULL;
+}
+
+static bool system_insn(struct fake_core *c, struct fake_state *s, uint32_t insn, bool debug)
+{
+	uint32_t rt = insn >> 12 & 15;
+	uint32_t *reg = (s->cpsr & 31) == 16 ? NULL : cp15(s, insn & ~0x0000f000u);
+
+	if ((insn & 0xffff0fff) == 0xee000e15 && debug) {
+		c->dtrtx = s->r[rt];
+		c->dscr |= TXFULL;
+	} else if ((insn & 0xffff0fff) == 0xee100e15 && debug) {
+		if (c->dscr & RXFULL)
+			s->r[rt] = c->dtrrx;
+		c->dscr &= ~(uint32_t)RXFULL;
+	} else if ((insn & 0xff000f10) == 0xee000f10 && reg) {
+		if (insn & 1u << 20)
+			s->r[rt] = *reg;
+		else
+			*reg = s->r[rt];
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* LDR, STR (immediate), pre- and post-indexed. -1: abort. */
+static int load_store(struct fake_target *fake, struct fake_state *s, uint32_t insn)
+{
+	uint32_t rn = insn >> 16 & 15, rt = insn >> 12 & 15, imm = insn & 0xfff;
+	uint32_t moved = insn & 1u << 23 ? s->r[rn] + imm : s->r[rn] - imm;
+	bool pre = insn & 1u << 24;
+	uint8_t *word = word_at(fake, s, pre ? moved : s->r[rn]);
+
+	if (!word)
+		return -1;
+	if (insn & 1u << 20)
+		s->r[rt] = ost_le32(word);
+	else
+		ost_put_le32(word, s->r[rt]);
+	if (!pre || insn & 1u << 21)
+		s->r[rn] = moved;
+	return 1;
+}
+
+/* STMDB rn!, only. */
+static int store_multiple(struct fake_target *fake, struct fake_state *s, uint32_t insn)
+{
+	uint32_t rn = insn >> 16 & 15;
+	uint32_t addr = s->r[rn] - 4 * (uint32_t)__builtin_popcount(insn & 0xffff);
+
+	s->r[rn] = addr;
+	for (unsigned int i = 0; i < 16; i++) {
+		if (!(insn & 1u << i))
+			continue;
+		uint8_t *word = word_at(fake, s, addr);
+		if (!word)
+			return -1;
+		ost_put_le32(word, s->r[i]);
+		addr += 4;
+	}
+	return 1;
+}
+
+static int data(struct fake_state *s, uint32_t insn)
+{
+	uint32_t rn = insn >> 16 & 15, rd = insn >> 12 & 15;
+	uint32_t imm = insn & 0xff, rot = insn >> 7 & 30;
+	uint32_t operand = insn & 1u << 25 ? (rot ? imm >> rot | imm << (32 - rot) : imm) : s->r[insn & 15];
+
+	if (!(insn & 1u << 25) && (insn & 15) == 15)
+		operand += 8;
+	switch (insn >> 20 & 31) {
+	case 0x08:
+		s->r[rd] = s->r[rn] + operand;
+		return 1;
+	case 0x18:
+		s->r[rd] = s->r[rn] | operand;
+		return 1;
+	case 0x1a:
+		s->r[rd] = operand;
+		return 1;
+	case 0x1c:
+		s->r[rd] = s->r[rn] & ~operand;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Common to ITR and the core itself. 1: done, 0: not known, -1: abort. PC moves only if the instruction writes it. */
+static int execute(struct fake_target *fake, struct fake_core *c, struct fake_state *s, uint32_t insn, bool debug)
+{
+	if (system_insn(c, s, insn, debug))
+		return 1;
+	if (insn == 0xecbc5e01 && debug) {
+		uint8_t *word = word_at(fake, s, s->r[12]);
+
+		if (!word)
+			return -1;
+		c->dtrtx = ost_le32(word);
+		c->dscr |= TXFULL;
+		s->r[12] += 4;
+		return 1;
+	}
+	if (insn == 0xf57ff06f)
+		return 1;
+	if ((insn & 0xffff0fff) == 0xe10f0000) {
+		s->r[insn >> 12 & 15] = s->cpsr;
+		return 1;
+	}
+	if ((insn & 0xfffffff0) == 0xe12ff000) {
+		s->cpsr = s->r[insn & 15];
+		return 1;
+	}
+	if ((insn & 0xfffffff0) == 0xe12fff10) {
+		s->r[15] = s->r[insn & 15] & ~1u;
+		s->cpsr = s->r[insn & 15] & 1 ? s->cpsr | 32 : s->cpsr & ~32u;
+		return 1;
+	}
+	if ((insn & 0xfe400000) == 0xe4000000)
+		return load_store(fake, s, insn);
+	if ((insn & 0xfff00000) == 0xe9200000)
+		return store_multiple(fake, s, insn);
+	if ((insn & 0xfc000000) == 0xe0000000 && ((insn & 1u << 25) || !(insn & 0xff0)))
+		return data(s, insn);
+	return 0;
+}
+
+/* What only the core itself may do. */
+static void execute_natively(struct fake_target *fake, struct fake_core *c, struct fake_state *s, uint32_t insn)
+{
+	uint32_t pc = s->r[15];
+
+	s->r[15] = pc + 4;
+	if ((insn & 0x0fffff00) == 0x0320f000)
+		return;
+	if ((insn & 0xfffffe3f) == 0xf10c0000) {
+		s->cpsr |= insn & 0x1c0;
+		return;
+	}
+	if ((insn & 0xfffffe3f) == 0xf1080000) {
+		s->cpsr &= ~(insn & 0x1c0);
+		return;
+	}
+	if ((insn & 0xfe000000) == 0xea000000) {
+		if (insn & 1u << 24)
+			s->r[14] = pc + 4;
+		s->r[15] = pc + 8 + (uint32_t)((int32_t)(insn << 8) >> 6);
+		return;
+	}
+	if ((insn & 0xfffff000) == 0xe59f0000) {	/* ldr r0, [pc, #imm] */
+		uint8_t *word = word_at(fake, s, pc + 8 + (insn & 0xfff));
+
+		s->r[0] = word ? ost_le32(word) : 0;
+		return;
+	}
+	if (execute(fake, c, s, insn, false) != 1)
+		fault(fake, "the script has an instruction that the core cannot execute", insn);
+}
+
+/* ---- running ---- */
+
+static uint32_t insn_at(struct fake_target *fake, uint32_t pc)
+{
+	struct fake_page *page = find_page(fake, pc);
+
+	return page ? ost_le32(page->bytes + (pc & 4095)) : 0xe320f000;
+}
+
+static bool privileged(const struct fake_state *s)
+{
+	return (s->cpsr & 31) != 16;
+}
+
+static bool unit_matches(const struct fake_core *c, unsigned int i)
+{
+	uint32_t bcr = c->bcr[i];
+	bool mode = privileged(&c->s) ? bcr >> 1 & 1 : bcr >> 2 & 1;
+	bool at = c->bvr[i] == (c->s.r[15] & ~3u);
+
+	if (!(bcr & 1) || !mode || (bcr >> 5 & 15) != 15)
+		return false;
+	return bcr & 1u << 22 ? !at : at;
+}
+
+static bool breaks(const struct fake_core *c)
+{
+	if (!(c->dscr & HDBGEN))
+		return false;
+	for (unsigned int i = 0; i < FAKE_UNITS; i++) {
+		if (unit_matches(c, i))
+			return true;
+	}
+	return false;
+}
+
+static void stop(struct fake_core *c, uint32_t reason)
+{
+	c->dscr = (c->dscr & ~0x3cu) | HALTED | reason << 2;
+	c->pc_written = false;
+	if (!c->unmoved)
+		c->stopped = c->s;
+	c->unmoved = false;
+	c->stops++;
+}
+
+/* Memory as it would be is kept apart by doing the store again on the same memory: the same values come out. */
+static void native_here(struct fake_target *fake, struct fake_core *c)
+{
+	execute_natively(fake, c, &c->s, insn_at(fake, c->s.r[15]));
+	c->passed++;
+	c->arrived = false;
+}
+
+void fake_run(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	for (;;) {
+		if (breaks(c)) {
+			stop(c, 1);
+			return;
+		}
+		if (c->arrived) {
+			native_here(fake, c);
+			if (breaks(c)) {
+				stop(c, 1);
+				return;
+			}
+		}
+		if (c->at >= c->places)
+			return;
+		uint32_t dacr = c->s.dacr;
+		c->s = c->place[c->at++];
+		c->s.dacr = dacr;
+		c->arrived = true;
+	}
+}
+
+/* Compare with what the core would have come to by itself. */
+static void check_restart(struct fake_target *fake, struct fake_core *c)
+{
+	struct fake_state expect = c->stopped;
+	bool moved = c->s.r[15] != c->stopped.r[15];
+	struct fake_page kept;
+	struct fake_page *stack = find_page(fake, c->stopped.r[13]);
+
+	if (stack)
+		kept = *stack;
+	if (moved) {
+		uint32_t dscr = c->dscr, tx = c->dtrtx;
+
+		execute_natively(fake, c, &expect, insn_at(fake, expect.r[15]));
+		c->dscr = dscr;
+		c->dtrtx = tx;
+		c->passed++;
+		c->arrived = false;
+	}
+	if (stack && memcmp(&kept, stack, sizeof(kept)))
+		fault(fake, "a store was left out", c->stopped.r[15]);
+	/* an abort leaves its mark here, where nobody looks at these places */
+	expect.dfsr = c->s.dfsr;
+	expect.dfar = c->s.dfar;
+	for (unsigned int i = 0; i < 16; i++) {
+		if (expect.r[i] != c->s.r[i] && !(fake->dead_regs & 1u << i))
+			fault(fake, "a register is not as it should be at a restart", i << 28 | (c->s.r[i] & 0x0fffffff));
+	}
+	if (memcmp((const uint8_t *)&expect + sizeof(expect.r), (const uint8_t *)&c->s + sizeof(expect.r),
+		sizeof(expect) - sizeof(expect.r)))
+		fault(fake, "a system register is not as it should be at a restart", c->s.dacr);
+}
+
+static void restart(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	if (!(c->dscr & HALTED)) {
+		fault(fake, "restart of a running core", core);
+		return;
+	}
+	if (c->dscr & ITREN)
+		fault(fake, "restart with ITR enabled", c->dscr);
+	if (c->dscr & STICKY)
+		fault(fake, "restart with sticky flags", c->dscr);
+	if (!c->pc_written)
+		fault(fake, "restart without PC written", c->s.r[15]);
+	if (c->dscr & RXFULL)
+		fault(fake, "restart with a word in DTRRX", c->dtrrx);
+	/* stopped again before it executed anything: what it is to be compared with stays */
+	c->unmoved = c->s.r[15] == c->stopped.r[15] && breaks(c);
+	if (!c->unmoved)
+		check_restart(fake, c);
+	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
+	c->wait = c->delay;
+	if (!c->wait)
+		fake_run(fake, core);
+}
+
+/* ---- debug registers ---- */
+
+static void write_itr(struct fake_target *fake, struct fake_core *c, uint32_t insn)
+{
+	int done;
+
+	if (!(c->dscr & HALTED) || !(c->dscr & ITREN)) {
+		fault(fake, "ITR written while not halted or not enabled", insn);
+		return;
+	}
+	if (c->dscr & STICKY)
+		return;
+	done = execute(fake, c, &c->s, insn, true);
+	if (insn == 0xe1a0f00c || insn == 0xe12fff1c)
+		c->pc_written = true;
+	if (done < 0)
+		c->dscr |= SDABORT;
+	if (done == 0) {
+		fault(fake, "an instruction that may not be fed to a core", insn);
+		c->dscr |= UND;
+	}
+}
+
+static uint32_t read_dtrtx(struct fake_target *fake, struct fake_core *c)
+{
+	if (!(c->dscr & TXFULL) && !(c->dscr & STICKY))
+		fault(fake, "DTRTX read while empty", 0);
+	c->dscr &= ~(uint32_t)TXFULL;
+	return c->dtrtx;
+}
+
+static void write_dtrrx(struct fake_target *fake, struct fake_core *c, uint32_t val)
+{
+	if (c->dscr & STICKY)
+		return;
+	if (c->dscr & RXFULL)
+		fault(fake, "DTRRX written while full", val);
+	c->dtrrx = val;
+	c->dscr |= RXFULL;
+}
+
+static void write_drcr(struct fake_target *fake, unsigned int core, uint32_t val)
+{
+	struct fake_core *c = &fake->core[core];
+
+	if (val & 4)
+		c->dscr &= ~(uint32_t)STICKY;
+	if ((val & 1) && !(c->dscr & HALTED) && !c->stuck)
+		stop(c, 0);
+	if (val & 2)
+		restart(fake, core);
+}
+
+static uint32_t read_dscr(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	if (!(c->dscr & HALTED)) {
+		if (c->wait)
+			c->wait--;
+		else
+			fake_run(fake, core);
+	}
+	return c->dscr;
+}
+
+static void do_op(struct fake_target *fake, const struct fake_op *op)
+{
+	struct fake_core *c = &fake->core[op->core];
+	uint32_t unit = (op->off & 0x3f) / 4;
+	uint32_t val = 0;
+
+	fake->accesses++;
+	if (op->off >= 0x100 && op->off < 0x180 && unit < FAKE_UNITS) {
+		uint32_t *reg = op->off < 0x140 ? &c->bvr[unit] : &c->bcr[unit];
+
+		if (op->write && !(c->oslsr & 2))
+			*reg = op->val;
+		val = *reg;
+	} else if (op->off == 0x000 && !op->write) {
+		val = 0x35141011;
+	} else if (op->off == 0x080 && op->write) {
+		write_dtrrx(fake, c, op->val);
+	} else if (op->off == 0x084 && op->write) {
+		write_itr(fake, c, op->val);
+	} else if (op->off == 0x088 && op->write) {
+		c->dscr = (c->dscr & ~WRITABLE) | (op->val & WRITABLE);
+	} else if (op->off == 0x088) {
+		val = read_dscr(fake, op->core);
+	} else if (op->off == 0x08c && !op->write) {
+		val = read_dtrtx(fake, c);
+	} else if (op->off == 0x090 && op->write) {
+		write_drcr(fake, op->core, op->val);
+	} else if (op->off == 0x304 && !op->write) {
+		val = c->oslsr;
+	} else if (op->off == 0x314 && !op->write) {
+		val = c->prsr;
+	} else {
+		fault(fake, "access to an unknown register", op->off);
+	}
+	if (op->ret)
+		*op->ret = val;
+}
+
+static void fake_reg_read(void *ctx, unsigned int core, uint32_t off, uint32_t *val)
+{
+	struct fake_target *fake = ctx;
+
+	if (fake->ops < FAKE_OPS)
+		fake->op[fake->ops++] = (struct fake_op){ .core = core, .off = off, .ret = val };
+}
+
+static void fake_reg_write(void *ctx, unsigned int core, uint32_t off, uint32_t val)
+{
+	struct fake_target *fake = ctx;
+
+	if (fake->ops < FAKE_OPS)
+		fake->op[fake->ops++] = (struct fake_op){ .write = true, .core = core, .off = off, .val = val };
+}
+
+static void fake_idle(void *ctx, unsigned int tck)
+{
+	(void)ctx;
+	(void)tck;
+}
+
+static bool fails_now(struct fake_target *fake)
+{
+	if (!fake->fail_flush || fake->flushes < fake->fail_flush)
+		return fake->dead;
+	return fake->dead || fake->flushes < fake->fail_flush + (fake->fails ? fake->fails : 1);
+}
+
+static struct ost_status fake_flush(void *ctx)
+{
+	struct fake_target *fake = ctx;
+	unsigned int n = fake->ops;
+	bool fails;
+
+	fake->flushes++;
+	fake->now += 100000;
+	fake->ops = 0;
+	fails = fails_now(fake);
+	if (fails && n > fake->fail_after)
+		n = fake->flushes == fake->fail_flush ? fake->fail_after : 0;
+	for (unsigned int i = 0; i < n; i++) {
+		struct fake_op op = fake->op[i];
+
+		/* a core without power answers with an error, which spoils the whole of it */
+		if (!(fake->core[op.core].prsr & 1) && op.off != 0x314)
+			fails = true;
+		if (fails)
+			op.ret = NULL;
+		if (fake->core[op.core].prsr & 1 || op.off == 0x314)
+			do_op(fake, &op);
+	}
+	return fails ? ost_error(OST_ERR_LINK, "the link is down") : ost_ok();
+}
+
+static uint64_t fake_now(void *ctx)
+{
+	struct fake_target *fake = ctx;
+
+	return fake->now;
+}
+
+static const struct ost_target_ops fake_ops = {
+	.reg_read = fake_reg_read,
+	.reg_write = fake_reg_write,
+	.idle = fake_idle,
+	.flush = fake_flush,
+	.now_ns = fake_now,
+};
+
+void fake_init(struct fake_target *fake, unsigned int cores)
+{
+	memset(fake, 0, sizeof(*fake));
+	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores };
+	for (unsigned int i = 0; i < cores; i++) {
+		struct fake_core *c = &fake->core[i];
+
+		c->prsr = 1;
+		c->dscr = HDBGEN | RESTARTED;
+		for (unsigned int k = 0; k < 15; k++)
+			c->s.r[k] = 0x11110000u * (i + 1) + k;
+		c->s.r[15] = 0xc0008000;
+		c->s.cpsr = CPSR_START;
+		c->s.dacr = 0x51;
+		c->s.dfsr = 0x123;
+		c->s.dfar = 0x456;
+		c->s.mpidr = 0x80000000u | i;
+		c->s.midr = 0x413fc0f0;
+		c->s.sctlr = 0x10c5387d;
+	}
+}
+
+struct fake_state *fake_place(struct fake_target *fake, unsigned int core, uint32_t pc)
+{
+	struct fake_core *c = &fake->core[core];
+	struct fake_state *s = &c->place[c->places++];
+
+	*s = c->s;
+	s->cpsr = CPSR_START;
+	s->dfsr = 0x123;
+	s->dfar = 0x456;
+	for (unsigned int k = 0; k < 13; k++)
+		s->r[k] = 0xabc00000u + c->places * 16 + k;
+	s->r[15] = pc;
+	return s;
+}

@@ -292,13 +292,19 @@ static void forks(struct task *t)
 	say(t, r, "wait4(-1, %p, WNOHANG, NULL)", (void *)&status);
 }
 
+static void block_sigchld(struct task *t, int how, const char *name)
+{
+	uint32_t set[2] = { 1u << (SIGCHLD - 1), 0 };
+
+	say(t, sys(__NR_rt_sigprocmask, how, set, NULL, 8), "rt_sigprocmask(%s, [CHLD], NULL, 8)", name);
+}
+
 // SIGCHLD is blocked meanwhile: ignored as it is, it would still interrupt a wait4 under ptrace, and only there.
 static void many_at_once(struct task *t)
 {
-	uint32_t set[2] = { 1u << (SIGCHLD - 1), 0 };
 	long pids[6];
 
-	say(t, sys(__NR_rt_sigprocmask, SIG_BLOCK, set, NULL, 8), "rt_sigprocmask(SIG_BLOCK, [CHLD], NULL, 8)");
+	block_sigchld(t, SIG_BLOCK, "SIG_BLOCK");
 	for (int i = 0; i < 6; i++) {
 		pids[i] = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 		if (pids[i] == 0) {
@@ -316,7 +322,7 @@ static void many_at_once(struct task *t)
 	for (int i = 0; i < 6; i++) {
 		x_wait(t, pids[i]);
 	}
-	say(t, sys(__NR_rt_sigprocmask, SIG_UNBLOCK, set, NULL, 8), "rt_sigprocmask(SIG_UNBLOCK, [CHLD], NULL, 8)");
+	block_sigchld(t, SIG_UNBLOCK, "SIG_UNBLOCK");
 }
 
 static void waits_by_id(struct task *t)
@@ -410,6 +416,61 @@ static void vforks(struct task *t, const char *self)
 	say(t, sys(__NR_munmap, stack, STACK_SIZE), "munmap(%p, %d)", (void *)stack, STACK_SIZE);
 }
 
+static void x_sleep(struct task *t, long ms)
+{
+	struct timespec ts = { 0, (int)(ms * 1000000) };
+
+	say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=%ld}, NULL)", ms * 1000000);
+}
+
+static void x_kill(struct task *t, long pid, int signal, const char *name)
+{
+	say(t, sys(__NR_kill, pid, signal), "kill(%ld, %s)", pid, name);
+}
+
+// A call that is cut off by death.
+static void killed_inside(struct task *t)
+{
+	for (int i = 0; i < 3; i++) {
+		long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid == 0) {
+			t->tid = (int)sys(__NR_getpid);
+			say(t, t->tid, "getpid()");
+			say_line(t, "pause() = ?");
+			(void)sys(__NR_pause);
+			__builtin_trap();
+		}
+		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+		x_sleep(t, 300);
+		x_kill(t, pid, SIGKILL, "SIGKILL");
+		x_wait(t, pid);
+	}
+}
+
+// Stopped and continued, a sleep goes on by a call of the kernel's own.
+static void stopped_inside(struct task *t)
+{
+	for (int i = 0; i < 2; i++) {
+		long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid == 0) {
+			struct timespec ts = { 1, 500000000 };
+			t->tid = (int)sys(__NR_getpid);
+			say(t, t->tid, "getpid()");
+			long r = sys(__NR_nanosleep, &ts, NULL);
+			say_line(t, "nanosleep({tv_sec=1, tv_nsec=500000000}, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)");
+			say(t, r, "restart_syscall(<... resuming interrupted nanosleep ...>)");
+			say_line(t, "exit_group(0) = ?");
+			(void)sys(__NR_exit_group, 0);
+		}
+		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+		x_sleep(t, 400);
+		x_kill(t, pid, SIGSTOP, "SIGSTOP");
+		x_sleep(t, 100);
+		x_kill(t, pid, SIGCONT, "SIGCONT");
+		x_wait(t, pid);
+	}
+}
+
 void scene_processes(struct task *t, const char *self)
 {
 	forks(t);
@@ -417,6 +478,10 @@ void scene_processes(struct task *t, const char *self)
 	waits_by_id(t);
 	executes(t, self);
 	vforks(t, self);
+	block_sigchld(t, SIG_BLOCK, "SIG_BLOCK");
+	killed_inside(t);
+	stopped_inside(t);
+	block_sigchld(t, SIG_UNBLOCK, "SIG_UNBLOCK");
 }
 
 int scene_executed(struct task *t, const char *mode)
@@ -471,16 +536,17 @@ static void thread_main(void *arg)
 	(void)sys(__NR_exit, 0);
 }
 
-static void start_thread(struct task *t, struct thread *th)
+static void start_thread(struct task *t, struct thread *th, void (*main)(void *))
 {
 	char *top = th->stack + STACK_SIZE;
 	void *tls = __builtin_thread_pointer();
 
 	th->task.log = t->log;
 	th->gate = 0;
+	th->task.next = 0;
 	int settls = th->rounds % 2;
 	long r = sys_clone(THREAD_FLAGS | (settls ? CLONE_SETTLS : 0), top, &th->tid, settls ? tls : NULL, &th->tid,
-		thread_main, th);
+		main, th);
 	if (settls) {
 		say(t, r, "clone(child_stack=%p, flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|"
 			"CLONE_SETTLS|CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID, parent_tid=[%ld], tls=%p, child_tidptr=%p)",
@@ -506,7 +572,7 @@ static void some_threads(struct task *t, struct thread *th, int round)
 {
 	for (int i = 0; i < THREADS; i++) {
 		th[i].rounds = 10 + (i + round) % 3;
-		start_thread(t, &th[i]);
+		start_thread(t, &th[i], thread_main);
 	}
 	struct timespec ts = { 0, 5000000 };
 	say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=5000000}, NULL)");
@@ -516,6 +582,38 @@ static void some_threads(struct task *t, struct thread *th, int round)
 	}
 	for (int i = 0; i < THREADS; i++) {
 		end_thread(t, &th[i]);
+	}
+}
+
+// A thread that is in a call when its group ends.
+static void waiting_thread(void *arg)
+{
+	struct thread *me = arg;
+	struct task *t = &me->task;
+
+	t->tid = (int)sys(__NR_gettid);
+	say(t, t->tid, "gettid()");
+	say_line(t, "futex(%p, FUTEX_WAIT_PRIVATE, 0, NULL) = ?", (void *)&me->gate);
+	(void)sys(__NR_futex, &me->gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	__builtin_trap();
+}
+
+static void group_ends(struct task *t, struct thread *th)
+{
+	for (int code = 0; code < 3; code++) {
+		long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid == 0) {
+			t->tid = (int)sys(__NR_getpid);
+			say(t, t->tid, "getpid()");
+			start_thread(t, &th[0], waiting_thread);
+			start_thread(t, &th[1], waiting_thread);
+			struct timespec ts = { 0, 300000000 };
+			say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=300000000}, NULL)");
+			say_line(t, "exit_group(%d) = ?", code);
+			(void)sys(__NR_exit_group, code);
+		}
+		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+		x_wait(t, pid);
 	}
 }
 
@@ -537,6 +635,7 @@ void scene_threads(struct task *t)
 	for (int i = 0; i < 3; i++) {
 		some_threads(t, th, i);
 	}
+	group_ends(t, th);
 	for (int i = 0; i < THREADS; i++) {
 		say(t, sys(__NR_munmap, th[i].stack, STACK_SIZE), "munmap(%p, %d)", (void *)th[i].stack, STACK_SIZE);
 	}

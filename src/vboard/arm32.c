@@ -252,14 +252,6 @@ static enum vb_arm32_result mcr15(struct vb_arm32 *cpu, uint32_t key, uint32_t v
 	}
 	if (op1_zero && crn == 7 && is_maintenance(crm, op2))
 		return VB_ARM32_OK;
-	if (key == VB_SYS_CSSELR) { /* at once: it chooses what the next read of CCSIDR gives */
-		struct vb_arm32_sys *slot = sys_slot(cpu, key);
-
-		if (!slot || !cpu->ops->sys_operation(cpu->ctx, key, value))
-			return VB_ARM32_UNDEF;
-		slot->value = slot->was = value;
-		return VB_ARM32_OK;
-	}
 	if (op1_zero && crn == 8)
 		return cpu->ops->sys_operation(cpu->ctx, key, value) ? VB_ARM32_OK : VB_ARM32_UNDEF;
 	return sys_write(cpu, key, value) ? VB_ARM32_OK : VB_ARM32_UNDEF;
@@ -271,6 +263,7 @@ static enum vb_arm32_result mrc15(struct vb_arm32 *cpu, uint32_t key, uint32_t *
 
 	if (!privileged(cpu) && key != VB_CP15(0, 13, 0, 2) && key != VB_CP15(0, 13, 0, 3))
 		return VB_ARM32_UNDEF;
+	/* CCSIDR shows what CSSELR chooses, so it is never cached */
 	if (key == VB_SYS_CCSIDR ? !cpu->ops->sys_read(cpu->ctx, key, &wide) : !vb_arm32_sys_read(cpu, key, &wide))
 		return VB_ARM32_UNDEF;
 	*value = (uint32_t)wide;

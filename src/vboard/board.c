@@ -29,7 +29,8 @@ static void enter(struct vb_core *core, enum vb_v7_moe moe)
 static bool read_entry(struct vb_core *core)
 {
 	core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
-	core->idle = false;
+	core->have_hidden = false;
+	core->may_wait = false;
 	return core->have_entry;
 }
 
@@ -113,7 +114,6 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 		if (!vb_qemu_go(&board->qemu, 0, 1u << core->index))
 			return false;
 		if (!vb_qemu_wait(&board->qemu, STEP_WAIT_MS, &stop)) {
-			core->idle = true;
 			vb_qemu_interrupt(&board->qemu);
 			(void)vb_qemu_wait(&board->qemu, STOP_WAIT_MS, &stop);
 			return false;
@@ -297,7 +297,8 @@ static void unit_halt(void *ctx)
 	if (core->unit.in_reset || !vb_board_pause(core->board) || core->unit.halted)
 		return;
 	core->have_entry = false;
-	core->idle = false;
+	core->have_hidden = false;
+	core->may_wait = true;
 	enter(core, VB_MOE_HALT_REQUEST);
 }
 

@@ -43,7 +43,9 @@ struct vb_core {
 	struct vb_arm32 arm;
 	uint32_t entry[17]; /* registers as the core stopped */
 	bool have_entry;
-	bool idle; /* found waiting for an interrupt: cannot execute anything for us */
+	struct vb_qemu_hidden hidden; /* as the core stopped */
+	bool have_hidden;
+	bool may_wait; /* it may be waiting for an interrupt; the end of the halt must end that too */
 	uint64_t halted_since_ns;
 	uint64_t halted_ns;
 };
@@ -69,7 +71,7 @@ struct vb_board {
 	struct vb_rom rom;
 	struct vb_core core[VB_BOARD_MAX_CORES];
 	struct vb_log log;
-	struct vb_const consts[32];
+	struct vb_const consts[48];
 	size_t const_count;
 	struct vb_point points[VB_BOARD_MAX_POINTS];
 	size_t point_count;

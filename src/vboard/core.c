@@ -17,7 +17,9 @@
 #define SCTLR_M (1u << 0)
 #define SCTLR_V (1u << 13)
 #define REG_CPSR 16
+#define INSN_NOP 0xe1a00000u
 #define INSN_UDF 0xe7f000f0u
+#define KEY_CCSIDR_OF(select) (VB_SYS_CCSIDR | ((select) + 1) << 25) /* a key of the constants only */
 #define KEY_MPIDR VB_CP15(0, 0, 0, 5)
 
 struct sysreg {
@@ -180,7 +182,33 @@ static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
 }
 
 /* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it was undefined, or cannot be. */
-static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
+static bool read_entry(struct vb_core *core)
+{
+	if (!core->have_entry)
+		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	return core->have_entry;
+}
+
+/* While the core is halted, nothing but commit changes what it holds, so that it is read once. */
+static bool read_hidden(struct vb_core *core)
+{
+	if (!core->have_hidden && read_entry(core))
+		core->have_hidden = vb_qemu_read_hidden(&core->board->qemu, core->index, core->entry, &core->hidden);
+	return core->have_hidden;
+}
+
+/*
+ * A core that waits for an interrupt (WFI) executes nothing. In silicon Debug state ends the wait; so it does here, when first
+ * something is to be executed or when the core is to go on.
+ */
+static bool end_wait(struct vb_core *core, struct vb_qemu_rouse *rouse, bool *roused)
+{
+	*roused = core->may_wait && read_hidden(core) && core->hidden.waiting;
+	core->may_wait = false;
+	return !*roused || vb_qemu_rouse(&core->board->qemu, core->index, rouse);
+}
+
+static bool inject_awake(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
 {
 	struct vb_qemu *qemu = &core->board->qemu;
 	uint32_t before[17], in_mode[17], regs[17];
@@ -188,7 +216,7 @@ static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t 
 	uint64_t pa;
 	bool ok;
 
-	if (core->idle || !vb_qemu_read_core(qemu, core->index, before) || !find_scratch(core, before, &va, &pa))
+	if (!vb_qemu_read_core(qemu, core->index, before) || !find_scratch(core, before, &va, &pa))
 		return false;
 	if (mode == MODE_USR)
 		mode = 0x13;
@@ -209,14 +237,26 @@ static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t 
 	return ok;
 }
 
+static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
+{
+	struct vb_qemu_rouse rouse;
+	bool roused, ok;
+
+	if (!end_wait(core, &rouse, &roused))
+		return false;
+	ok = inject_awake(core, insn, mode, r);
+	if (roused && !vb_qemu_rouse_done(&core->board->qemu, core->index, &rouse))
+		return false;
+	return ok;
+}
+
 /* Operations for the interpreter ---------------------------------------------------------------------------------------- */
 
 static bool core_fetch(void *ctx, uint32_t r[16], uint32_t *cpsr)
 {
 	struct vb_core *core = ctx;
 
-	if (!core->have_entry)
-		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	(void)read_entry(core);
 	memcpy(r, core->entry, 16 * sizeof(r[0]));
 	*cpsr = core->entry[REG_CPSR];
 	return core->have_entry;
@@ -229,39 +269,32 @@ static uint32_t bank_mode(enum vb_arm32_bank bank)
 	return modes[bank];
 }
 
+/* QEMU's number of a bank. */
+static enum vb_qemu_bank hidden_bank(enum vb_arm32_bank bank)
+{
+	static const uint8_t map[VB_BANKS] = {VB_QEMU_USR, VB_QEMU_FIQ, VB_QEMU_IRQ, VB_QEMU_SVC, VB_QEMU_ABT, VB_QEMU_UND};
+
+	return map[bank];
+}
+
 static bool core_fetch_bank(void *ctx, enum vb_arm32_bank bank, uint32_t r[2])
 {
 	struct vb_core *core = ctx;
-	struct vb_qemu *qemu = &core->board->qemu;
-	uint32_t regs[17], before[17], va;
-	uint64_t pa;
-	bool user = (core->entry[REG_CPSR] & CPSR_MODE) == MODE_USR;
-	bool ok;
 
-	if (!vb_qemu_read_core(qemu, core->index, before))
+	if (!read_hidden(core))
 		return false;
-	if (user && (core->idle || !find_scratch(core, before, &va, &pa) || !leave_user_mode(core, va, pa)))
-		return false;
-	ok = write_mode(core, (before[REG_CPSR] & ~CPSR_MODE) | bank_mode(bank)) && vb_qemu_read_core(qemu, core->index, regs);
-	if (ok)
-		memcpy(r, regs + 13, 2 * sizeof(r[0]));
-	(void)write_mode(core, before[REG_CPSR]);
-	if (user)
-		(void)vb_qemu_write_core(qemu, core->index, before);
-	return ok;
+	r[0] = core->hidden.r13[hidden_bank(bank)];
+	r[1] = core->hidden.r14[hidden_bank(bank)];
+	return true;
 }
 
 static bool core_fetch_spsr(void *ctx, enum vb_arm32_bank bank, uint32_t *spsr)
 {
 	struct vb_core *core = ctx;
-	uint32_t r[2] = {0, 0};
 
-	if (!inject(core, 0xe14f0000, bank_mode(bank), r)) {
-		vb_complain(&core->board->log, "core %u: the SPSR cannot be had now (the core is waiting for an interrupt)", core->index);
-		*spsr = 0;
-		return true;
-	}
-	*spsr = r[0];
+	if (!read_hidden(core))
+		return false;
+	*spsr = core->hidden.spsr[hidden_bank(bank)];
 	return true;
 }
 
@@ -296,6 +329,11 @@ static bool core_sys_read(void *ctx, uint32_t key, uint64_t *value)
 	if (key == KEY_MPIDR && find_const(core->board, key, value)) {
 		*value += core->index;
 		return true;
+	}
+	if (key == VB_SYS_CCSIDR) {
+		uint64_t select = 0;
+
+		return vb_arm32_sys_read(&core->arm, VB_SYS_CSSELR, &select) && find_const(core->board, KEY_CCSIDR_OF(select & 0xf), value);
 	}
 	if (find_const(core->board, key, value))
 		return true;
@@ -441,16 +479,17 @@ void vb_core_commit(struct vb_core *core)
 {
 	struct vb_arm32 *arm = &core->arm;
 	enum vb_arm32_bank current = VB_BANK_USR;
+	uint32_t nothing[2] = {0, 0};
 	uint32_t regs[17];
 
-	if (!arm->have && core->have_entry)
-		(void)core_fetch(core, arm->r, &arm->cpsr);
-	if (!core->have_entry)
-		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	if (!read_entry(core))
+		return;
 	if (!arm->pc_written) {
 		vb_complain(&core->board->log, "core %u: restarted without the PC having been written: it goes on at the offset PC",
 			core->index);
 	}
+	if (core->may_wait && read_hidden(core) && core->hidden.waiting)
+		(void)inject(core, INSN_NOP, core->entry[REG_CPSR] & CPSR_MODE, nothing);
 	if (!arm->have) {
 		memcpy(regs, core->entry, sizeof(regs));
 	} else {
@@ -519,6 +558,14 @@ bool vb_core_identify(struct vb_board *board, struct vb_v7_config *config)
 		remember(board, cpuid_map[i].key, value);
 		config->cpuid[cpuid_map[i].offset / 4] = (uint32_t)value;
 	}
+	for (uint32_t select = 0; select < 6; select++) { /* data, instruction: levels 1 to 3 */
+		uint64_t value;
+
+		if (core_sys_operation(core, VB_SYS_CSSELR, select) && inject_read(core, VB_SYS_CCSIDR, &value))
+			remember(board, KEY_CCSIDR_OF(select), value);
+	}
+	if (!core_sys_operation(core, VB_SYS_CSSELR, 0))
+		return false;
 	config->part = config->cpuid[0] >> 4 & 0xfff;
 	config->part_revision = config->cpuid[0] >> 20 & 0xf;
 	core->have_entry = false;

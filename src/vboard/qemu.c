@@ -276,6 +276,15 @@ bool vb_qemu_step_flags(struct vb_qemu *qemu, bool mask_interrupts, bool mask_ti
 	return command(qemu, "Qqemu.sstep=%x", 1u | mask_interrupts << 1 | mask_timers << 2) && is_ok(qemu, "step flags");
 }
 
+/* The monitor tells of every stop and start; nobody else reads that. */
+static void drain_events(struct vb_qemu *qemu)
+{
+	char sink[4096];
+
+	while (qemu->qmp_fd >= 0 && recv(qemu->qmp_fd, sink, sizeof(sink), MSG_DONTWAIT) == sizeof(sink))
+		;
+}
+
 bool vb_qemu_go(struct vb_qemu *qemu, unsigned int cont, unsigned int step)
 {
 	char text[256] = "vCont";
@@ -285,6 +294,7 @@ bool vb_qemu_go(struct vb_qemu *qemu, unsigned int cont, unsigned int step)
 		if ((cont | step) >> i & 1)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, ";%c:p1.%x", step >> i & 1 ? 's' : 'c', i + 1);
 	}
+	drain_events(qemu);
 	if (!send_packet(qemu, text, len))
 		return false;
 	qemu->running = true;
@@ -440,6 +450,180 @@ static bool read_description(struct vb_qemu *qemu)
 	return ok;
 }
 
+/* Saved state ----------------------------------------------------------------------------------------------------------- */
+
+/* Sends text with its single quotes made double, waits for the answer. */
+static bool qmp_command(struct vb_qemu *qemu, const char *text)
+{
+	char buffer[4096];
+	size_t len = strlen(text);
+	int64_t deadline = now_ms() + REPLY_TIMEOUT_MS;
+
+	if (len >= sizeof(buffer))
+		return fail(qemu, "command too long");
+	for (size_t i = 0; i < len; i++)
+		buffer[i] = text[i] == '\'' ? '"' : text[i];
+	if (send(qemu->qmp_fd, buffer, len, MSG_NOSIGNAL) != (ssize_t)len)
+		return fail(qemu, "QEMU has closed its monitor");
+	for (len = 0;;) {
+		struct pollfd pfd = {.fd = qemu->qmp_fd, .events = POLLIN};
+		ssize_t n;
+		char *end;
+
+		if (poll(&pfd, 1, (int)(deadline - now_ms())) <= 0)
+			return fail(qemu, "QEMU's monitor does not answer");
+		n = recv(qemu->qmp_fd, buffer + len, sizeof(buffer) - 1 - len, 0);
+		if (n <= 0)
+			return fail(qemu, "QEMU has closed its monitor");
+		len += (size_t)n;
+		buffer[len] = 0;
+		while ((end = strchr(buffer, '\n'))) {
+			*end = 0;
+			if (strstr(buffer, "\"return\""))
+				return true;
+			if (strstr(buffer, "\"error\""))
+				return fail(qemu, "QEMU refuses: %.120s", buffer);
+			len -= (size_t)(end + 1 - buffer);
+			memmove(buffer, end + 1, len + 1);
+		}
+		if (len == sizeof(buffer) - 1)
+			len = 0;
+	}
+}
+
+/* GICv3 redistributors of the virt machine, where a core's own interrupts (0-31) are ruled. */
+#define REDISTRIBUTOR(thread) (0x080a0000ull + 0x20000ull * (thread) + 0x10000)
+enum { ISENABLER = 0x100, ICENABLER = 0x180, ISPENDR = 0x200, ICPENDR = 0x280 };
+
+/*
+ * An enabled software-generated interrupt that is not pending; if there is none, one is enabled (and *enabled is set). The
+ * core does not get to see it: it is taken back before an instruction of the guest executes.
+ */
+static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit, bool *enabled)
+{
+	uint32_t enable, pending, usable;
+
+	if (!vb_qemu_phys_read(qemu, base + ISENABLER, 4, &enable) || !vb_qemu_phys_read(qemu, base + ISPENDR, 4, &pending))
+		return false;
+	*enabled = !(enable & ~pending & 0xffff);
+	usable = *enabled ? ~pending & 0xffff : enable & ~pending & 0xffff;
+	*bit = usable & -usable;
+	if (*enabled)
+		return *bit && vb_qemu_phys_write(qemu, base + ISENABLER, 4, bit);
+	return true;
+}
+
+bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rouse *rouse)
+{
+	uint64_t base = REDISTRIBUTOR(thread);
+
+	return choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) && vb_qemu_phys_write(qemu, base + ISPENDR, 4, &rouse->bit);
+}
+
+bool vb_qemu_rouse_done(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_rouse *rouse)
+{
+	uint64_t base = REDISTRIBUTOR(thread);
+
+	return vb_qemu_phys_write(qemu, base + ICPENDR, 4, &rouse->bit) &&
+		(!rouse->enabled || vb_qemu_phys_write(qemu, base + ICENABLER, 4, &rouse->bit));
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/*
+ * A section of the saved state, after its tag and number:
+ *
+ *     length of the name, the name, instance.4, version.4, the fields; everything big-endian
+ */
+static const uint8_t *find_section(const uint8_t *data, size_t len, const char *name, unsigned int instance, size_t need)
+{
+	size_t name_len = strlen(name);
+
+	for (size_t i = 0; i + 1 + name_len + 8 + need <= len; i++) {
+		if (data[i] == name_len && !memcmp(data + i + 1, name, name_len) && be32(data + i + 1 + name_len) == instance)
+			return data + i + 1 + name_len + 8;
+	}
+	return NULL;
+}
+
+/*
+ * The fields of a core, in the order QEMU has had them for ten years:
+ *
+ *     regs[16].4 xregs[32].8 pc.8 cpsr.4 spsr.4 banked_spsr[8].8 banked_r13[8].4 banked_r14[8].4 usr_regs[5].4 fiq_regs[5].4
+ */
+enum { AT_CPSR = 64 + 256 + 8, AT_SPSR = AT_CPSR + 4, AT_BANKED_SPSR = AT_SPSR + 4, AT_R13 = AT_BANKED_SPSR + 64,
+	AT_R14 = AT_R13 + 32, AT_USR = AT_R14 + 32, AT_FIQ = AT_USR + 20, CPU_SIZE = AT_FIQ + 20 };
+
+static bool parse_hidden(const uint8_t *cpu, const uint32_t core[17], struct vb_qemu_hidden *ret)
+{
+	for (unsigned int i = 0; i < 16; i++)
+		if (be32(cpu + 4 * i) != core[i])
+			return false;
+	if (be32(cpu + AT_CPSR) != core[16])
+		return false;
+	for (unsigned int i = 0; i < VB_QEMU_BANKS; i++) {
+		ret->spsr[i] = be32(cpu + AT_BANKED_SPSR + 8 * i + 4);
+		ret->r13[i] = be32(cpu + AT_R13 + 4 * i);
+		ret->r14[i] = be32(cpu + AT_R14 + 4 * i);
+	}
+	for (unsigned int i = 0; i < 5; i++) {
+		ret->usr_r8[i] = be32(cpu + AT_USR + 4 * i);
+		ret->fiq_r8[i] = be32(cpu + AT_FIQ + 4 * i);
+	}
+	return true;
+}
+
+/* The bank of the mode the core is in is not kept up to date: the current registers are. */
+static void patch_current(const uint8_t *cpu, const uint32_t core[17], struct vb_qemu_hidden *ret)
+{
+	static const struct { uint8_t mode, bank; } map[] = {
+		{0x10, VB_QEMU_USR}, {0x1f, VB_QEMU_USR}, {0x11, VB_QEMU_FIQ}, {0x12, VB_QEMU_IRQ}, {0x13, VB_QEMU_SVC}, {0x17, VB_QEMU_ABT},
+		{0x1b, VB_QEMU_UND},
+	};
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+		if (map[i].mode != (core[16] & 0x1f))
+			continue;
+		ret->r13[map[i].bank] = core[13];
+		ret->r14[map[i].bank] = core[14];
+		ret->spsr[map[i].bank] = be32(cpu + AT_SPSR);
+	}
+}
+
+bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret)
+{
+	char path[96], text[256];
+	const uint8_t *cpu, *common;
+	uint8_t *data = NULL;
+	size_t len = 0;
+	FILE *file;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/state", qemu->dir);
+	snprintf(text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'%s','live':false}}", path);
+	if (!qmp_command(qemu, text))
+		return false;
+	qemu->round_trips++;
+	file = fopen(path, "rb");
+	if (file) {
+		data = malloc(1 << 20);
+		len = data ? fread(data, 1, 1 << 20, file) : 0;
+		fclose(file);
+	}
+	cpu = len ? find_section(data, len, "cpu", thread, CPU_SIZE) : NULL;
+	common = len ? find_section(data, len, "cpu_common", thread, 8) : NULL;
+	ok = cpu && common && parse_hidden(cpu, core, ret);
+	if (ok) {
+		patch_current(cpu, core, ret);
+		ret->waiting = be32(common);
+	}
+	free(data);
+	return ok ? true : fail(qemu, "the state that this QEMU saves has another layout than known");
+}
+
 /* Process --------------------------------------------------------------------------------------------------------------- */
 
 static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
@@ -460,7 +644,7 @@ static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
 
 static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, pid_t parent)
 {
-	char smp[16], memory[32], backend[96], gdb[128];
+	char smp[16], memory[32], backend[96], gdb[128], qmp[128];
 	const char *argv[48];
 	size_t n = 0;
 
@@ -469,9 +653,10 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	snprintf(backend, sizeof(backend), "memory-backend-file,id=ram,size=%uM,mem-path=/proc/self/fd/%d,share=on",
 		config->ram_mib, qemu->ram_fd);
 	snprintf(gdb, sizeof(gdb), "unix:%s/gdb,server=on,wait=off", qemu->dir);
+	snprintf(qmp, sizeof(qmp), "unix:%s/qmp,server=on,wait=off", qemu->dir);
 	const char *fixed[] = {
-		config->program, "-M", "virt,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory, "-object", backend,
-		"-S", "-gdb", gdb, "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial, "-serial", "chardev:console",
+		config->program, "-M", "virt,gic-version=3,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory, "-object", backend,
+		"-S", "-gdb", gdb, "-qmp", qmp, "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial, "-serial", "chardev:console",
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		argv[n++] = fixed[i];
@@ -501,28 +686,28 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	_exit(127);
 }
 
-static bool connect_stub(struct vb_qemu *qemu)
+static bool connect_to(struct vb_qemu *qemu, const char *name, int *fd)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int64_t deadline = now_ms() + START_TIMEOUT_MS;
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/gdb", qemu->dir);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", qemu->dir, name);
 	for (;;) {
 		int status;
 
-		qemu->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (qemu->fd < 0)
+		*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (*fd < 0)
 			return fail(qemu, "no socket: %s", strerror(errno));
-		if (!connect(qemu->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
 			return true;
-		close(qemu->fd);
-		qemu->fd = -1;
+		close(*fd);
+		*fd = -1;
 		if (waitpid(qemu->pid, &status, WNOHANG) == qemu->pid) {
 			qemu->pid = 0;
 			return fail(qemu, "QEMU ended before it began (see its message above)");
 		}
 		if (now_ms() > deadline)
-			return fail(qemu, "QEMU does not open its gdb stub");
+			return fail(qemu, "QEMU does not open its sockets");
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	}
 }
@@ -544,7 +729,7 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 	pid_t parent = getpid();
 	bool ok;
 
-	*qemu = (struct vb_qemu){.fd = -1, .ram_fd = -1, .thread = -1};
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .thread = -1};
 	snprintf(qemu->dir, sizeof(qemu->dir), "/tmp/openst-vboard-XXXXXX");
 	if (!mkdtemp(qemu->dir)) {
 		qemu->dir[0] = 0;
@@ -557,7 +742,8 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 			exec_qemu(qemu, config, parent);
 		ok = qemu->pid > 0 ? true : fail(qemu, "cannot fork: %s", strerror(errno));
 	}
-	ok = ok && connect_stub(qemu) && synchronise(qemu) && read_description(qemu) && command(qemu, "Qqemu.PhyMemMode:1") &&
+	ok = ok && connect_to(qemu, "gdb", &qemu->fd) && synchronise(qemu) && connect_to(qemu, "qmp", &qemu->qmp_fd) &&
+		qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) && command(qemu, "Qqemu.PhyMemMode:1") &&
 		is_ok(qemu, "physical memory access");
 	if (!ok) {
 		char error[sizeof(qemu->error)];
@@ -571,6 +757,7 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 
 void vb_qemu_end(struct vb_qemu *qemu)
 {
+	static const char *const names[] = {"gdb", "qmp", "state"};
 	char path[96];
 
 	if (qemu->pid > 0) {
@@ -579,14 +766,18 @@ void vb_qemu_end(struct vb_qemu *qemu)
 	}
 	if (qemu->fd > 0)
 		close(qemu->fd);
+	if (qemu->qmp_fd > 0)
+		close(qemu->qmp_fd);
 	if (qemu->ram)
 		munmap(qemu->ram, qemu->ram_size);
 	if (qemu->ram_fd > 0)
 		close(qemu->ram_fd);
 	if (qemu->dir[0]) {
-		snprintf(path, sizeof(path), "%s/gdb", qemu->dir);
-		unlink(path);
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			snprintf(path, sizeof(path), "%s/%s", qemu->dir, names[i]);
+			unlink(path);
+		}
 		rmdir(qemu->dir);
 	}
-	*qemu = (struct vb_qemu){.fd = -1, .ram_fd = -1, .dead = true};
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .dead = true};
 }

@@ -50,6 +50,7 @@ struct vb_qemu {
 	uint8_t *ram;
 	uint64_t ram_base, ram_size;
 	char dir[64]; /* private directory of the sockets */
+	int qmp_fd;
 	char error[192];
 	bool running;
 	bool dead;
@@ -101,6 +102,30 @@ void vb_qemu_interrupt(struct vb_qemu *qemu);
 
 /* Waits at most timeout_ms for the machine to stop (0: only looks, -1: for ever). true: it stopped, ret says how. */
 bool vb_qemu_wait(struct vb_qemu *qemu, int timeout_ms, struct vb_qemu_stop *ret);
+
+/*
+ * What the stub does not show, from the state that QEMU would save: banked registers and saved program status registers, and
+ * whether the core waits for an interrupt. core: the same thread's registers, by which the layout is recognised; false if it
+ * is not. Some milliseconds.
+ */
+enum vb_qemu_bank { VB_QEMU_USR, VB_QEMU_SVC, VB_QEMU_ABT, VB_QEMU_UND, VB_QEMU_IRQ, VB_QEMU_FIQ, VB_QEMU_BANKS };
+struct vb_qemu_hidden {
+	uint32_t r13[VB_QEMU_BANKS], r14[VB_QEMU_BANKS], spsr[VB_QEMU_BANKS];
+	uint32_t usr_r8[5], fiq_r8[5];
+	bool waiting;
+};
+bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret);
+
+/*
+ * Makes a core that waits for an interrupt execute: an interrupt becomes pending, the caller lets the core step (interrupts
+ * masked), then it is taken back.
+ */
+struct vb_qemu_rouse {
+	uint32_t bit;
+	bool enabled;
+};
+bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rouse *rouse);
+bool vb_qemu_rouse_done(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_rouse *rouse);
 
 /* A command of QEMU's human monitor. Its output is left in output[] (what fits). */
 bool vb_qemu_monitor(struct vb_qemu *qemu, const char *command);

@@ -23,7 +23,7 @@ enum ost_value_kind {
 	OST_VALUE_NAME,			/* text is the symbolic name of u */
 	OST_VALUE_UNKNOWN,		/* u has no name in the set it should come from; text is what names of the set begin with */
 	OST_VALUE_FLAGS,		/* children joined by '|'; u is the whole number; no children: 0 */
-	OST_VALUE_SIGNALS,		/* a set: children in brackets, INVERTED: its complement */
+	OST_VALUE_SIGNALS,		/* a set (signals, CPUs, descriptors): children in brackets without commas */
 	OST_VALUE_STRUCT,		/* children by name; MORE: fields left out */
 	OST_VALUE_ARRAY,		/* children in brackets; MORE: elements left out */
 	OST_VALUE_FUNCTION,		/* text(children), as makedev(0x1, 0x3) or htons(80); u is the whole number */
@@ -34,12 +34,11 @@ enum ost_value_kind {
 
 enum ost_value_flag {
 	OST_VALUE_MORE = 1 << 0,	/* cut: there was more than is held or shown */
-	OST_VALUE_INVERTED = 1 << 1,
+	OST_VALUE_INVERTED = 1 << 1,	/* SIGNALS: the complement; BYTES: a name in the abstract namespace */
 	OST_VALUE_AT_EXIT = 1 << 2,	/* argument that is known only when the call returns */
 	OST_VALUE_LATE_COMMA = 1 << 3,	/* AT_EXIT, and at entry not even the comma before it is shown (ioctl) */
 	OST_VALUE_NAMED = 1 << 4,	/* argument shown with its name (clone's flags=...) */
 	OST_VALUE_HEXBYTES = 1 << 5,	/* BYTES shown as "\x.." throughout */
-	OST_VALUE_BARE = 1 << 6,	/* STRUCT without its braces, children shown as they are, separated by a space */
 };
 
 struct ost_value {

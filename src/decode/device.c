@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ioctl: the request's name, and the arguments of the terminal's requests. */
+#include "decode/special.h"
+
+#include <inttypes.h>
+
+enum ioctl_kind {
+	IOCTL_WORD,
+	IOCTL_NONE,
+	IOCTL_INT,
+	IOCTL_FLUSH,
+	IOCTL_FLOW,
+	IOCTL_CHAR_IN,
+	IOCTL_INT_IN,
+	IOCTL_INT_OUT,
+	IOCTL_MODEM_IN,
+	IOCTL_MODEM_OUT,
+	IOCTL_TERMIOS_IN,
+	IOCTL_TERMIOS_OUT,
+	IOCTL_WINSIZE_IN,
+	IOCTL_WINSIZE_OUT,
+	IOCTL_LONG_OUT,
+};
+
+/* By number, ascending; what isn't here is shown as a word. */
+static const struct {
+	uint32_t request;
+	uint8_t kind;
+} ioctl_kinds[] = {
+	{ 0x5401, IOCTL_TERMIOS_OUT }, { 0x5402, IOCTL_TERMIOS_IN }, { 0x5403, IOCTL_TERMIOS_IN },
+	{ 0x5404, IOCTL_TERMIOS_IN }, { 0x5409, IOCTL_INT }, { 0x540a, IOCTL_FLOW }, { 0x540b, IOCTL_FLUSH },
+	{ 0x540c, IOCTL_NONE }, { 0x540d, IOCTL_NONE }, { 0x540e, IOCTL_INT }, { 0x540f, IOCTL_INT_OUT },
+	{ 0x5410, IOCTL_INT_IN }, { 0x5411, IOCTL_INT_OUT }, { 0x5412, IOCTL_CHAR_IN }, { 0x5413, IOCTL_WINSIZE_OUT },
+	{ 0x5414, IOCTL_WINSIZE_IN }, { 0x5415, IOCTL_MODEM_OUT }, { 0x5416, IOCTL_MODEM_IN }, { 0x5417, IOCTL_MODEM_IN },
+	{ 0x5418, IOCTL_MODEM_IN }, { 0x5419, IOCTL_INT_OUT }, { 0x541a, IOCTL_INT_IN }, { 0x541b, IOCTL_INT_OUT },
+	{ 0x541d, IOCTL_NONE }, { 0x5420, IOCTL_INT_IN }, { 0x5421, IOCTL_INT_IN }, { 0x5422, IOCTL_NONE },
+	{ 0x5423, IOCTL_INT_IN }, { 0x5424, IOCTL_INT_OUT }, { 0x5425, IOCTL_INT }, { 0x5427, IOCTL_NONE },
+	{ 0x5428, IOCTL_NONE }, { 0x5429, IOCTL_INT_OUT }, { 0x5437, IOCTL_NONE }, { 0x5450, IOCTL_NONE },
+	{ 0x5451, IOCTL_NONE }, { 0x5452, IOCTL_INT_IN }, { 0x40045431, IOCTL_INT_IN }, { 0x80045430, IOCTL_INT_OUT },
+	{ 0x80045432, IOCTL_INT_OUT },
+};
+
+static enum ioctl_kind ioctl_kind(uint64_t request)
+{
+	for (size_t i = 0; i < sizeof(ioctl_kinds) / sizeof(ioctl_kinds[0]); i++) {
+		if (ioctl_kinds[i].request == request)
+			return (enum ioctl_kind)ioctl_kinds[i].kind;
+	}
+	return IOCTL_WORD;
+}
+
+void special_ioctl_request(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	static const char *const directions[] = { "_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE" };
+	const char *text;
+
+	u &= UINT32_MAX;
+	text = dec_ioctl_name(d, u);
+	if (text) {
+		ost_value_add_text(d->record, parent, name, OST_VALUE_NAME, text, u);
+		return;
+	}
+	dec_text(d, parent, name, ost_record_text(d->record, "_IOC(%s, %#x, %#x, %#x)", directions[u >> 30 & 3],
+			(unsigned int)(u >> 8 & 0xff), (unsigned int)(u & 0xff), (unsigned int)(u >> 16 & 0x3fff)), u);
+}
+
+struct termios_part {
+	uint64_t mask;
+	enum gen_set set;
+};
+
+static const struct termios_part output_parts[] = {
+	{ 0x100, SET_termios_nl }, { 0x600, SET_termios_cr }, { 0x1800, SET_termios_tab }, { 0x2000, SET_termios_bs },
+	{ 0x4000, SET_termios_vt }, { 0x8000, SET_termios_ff },
+};
+
+static const struct termios_part control_parts[] = {
+	{ 0x100f, SET_termios_baud }, { 0x30, SET_termios_size },
+};
+
+/* Numbers inside a word of flags, then its flags. */
+static void termios_flags(struct dec *d, struct ost_value *st, const char *name, uint64_t u,
+		const struct termios_part *parts, size_t n, enum gen_set rest_set)
+{
+	struct ost_value *flags = dec_list(d, st, name, OST_VALUE_FLAGS), *rest;
+	uint64_t left = u;
+
+	flags->u = u;
+	for (size_t i = 0; i < n; i++) {
+		dec_enum(d, flags, NULL, parts[i].set, u & parts[i].mask);
+		left &= ~parts[i].mask;
+	}
+	if (!left)
+		return;
+	rest = dec_flags(d, flags, NULL, rest_set, left);
+	if (rest->count == 1 && rest->first->kind == OST_VALUE_UNKNOWN)
+		rest->first->kind = OST_VALUE_HEX;
+}
+
+/*
+ *	words of 4 bytes: c_iflag, c_oflag, c_cflag, c_lflag
+ */
+static void termios(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr)
+{
+	struct ost_value *st;
+	uint8_t bytes[16];
+
+	if (!dec_read(d, addr, bytes, sizeof(bytes))) {
+		dec_addr(d, parent, name, addr);
+		return;
+	}
+	st = dec_list(d, parent, name, OST_VALUE_STRUCT);
+	termios_flags(d, st, "c_iflag", ost_le32(bytes), NULL, 0, SET_termios_iflag);
+	termios_flags(d, st, "c_oflag", ost_le32(bytes + 4), output_parts, 6, SET_termios_oflag);
+	termios_flags(d, st, "c_cflag", ost_le32(bytes + 8), control_parts, 2, SET_termios_cflag);
+	termios_flags(d, st, "c_lflag", ost_le32(bytes + 12), NULL, 0, SET_termios_lflag);
+	st->flags |= OST_VALUE_MORE;
+}
+
+static void modem(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr)
+{
+	uint64_t u;
+
+	if (dec_read_uint(d, addr, 4, &u))
+		dec_flags(d, dec_list(d, parent, name, OST_VALUE_ARRAY), NULL, SET_modem_bits, u);
+	else
+		dec_addr(d, parent, name, addr);
+}
+
+static void ioctl_in(struct dec *d, struct ost_value *parent, const char *name, uint64_t u, enum ioctl_kind kind)
+{
+	switch (kind) {
+	case IOCTL_CHAR_IN:
+		dec_buf_at(d, parent, name, u, 1);
+		break;
+	case IOCTL_INT_IN:
+	case IOCTL_INT_OUT:
+		dec_num_at(d, parent, name, u, 4, OST_VALUE_INT);
+		break;
+	case IOCTL_MODEM_IN:
+	case IOCTL_MODEM_OUT:
+		modem(d, parent, name, u);
+		break;
+	case IOCTL_TERMIOS_IN:
+	case IOCTL_TERMIOS_OUT:
+		termios(d, parent, name, u);
+		break;
+	default:
+		dec_struct_at(d, parent, name, STRUCT_winsize, u);
+		break;
+	}
+}
+
+void special_ioctl(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	enum ioctl_kind kind = ioctl_kind(d->arg[d->i - 1] & UINT32_MAX);
+
+	switch (kind) {
+	case IOCTL_NONE:
+		break;
+	case IOCTL_INT:
+		dec_int(d, parent, name, (int32_t)u);
+		break;
+	case IOCTL_FLUSH:
+		dec_enum(d, parent, name, SET_tcflush_queues, u);
+		break;
+	case IOCTL_FLOW:
+		dec_enum(d, parent, name, SET_tcflow_actions, u);
+		break;
+	case IOCTL_WORD:
+		dec_hex(d, parent, name, u);
+		break;
+	case IOCTL_INT_OUT:
+	case IOCTL_MODEM_OUT:
+	case IOCTL_TERMIOS_OUT:
+	case IOCTL_WINSIZE_OUT:
+		if (!dec_late(d, parent, name, u, OST_VALUE_LATE_COMMA))
+			ioctl_in(d, parent, name, u, kind);
+		break;
+	default:
+		ioctl_in(d, parent, name, u, kind);
+		break;
+	}
+}

@@ -1,0 +1,584 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Make the decoder's tables of one ABI from syscalls.desc and the ABI's own headers.
+
+usage: gen.py --abi arm|arm64 --cc COMPILER [--objcopy OBJCOPY] --desc syscalls.desc -o gen_arm.c
+
+Numbers, constants, ioctl numbers and structure layouts are asked of the cross compiler: macro names by -E -dM, values
+by compiling one array of them and taking its bytes from the object file. A name the headers don't have is left out
+(and decodes as a number), unless the description gives its value.
+"""
+import argparse
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+WORD = {'arm': 4, 'arm64': 8}
+SCALARS = {
+    'int': 'T_INT', 'uint': 'T_UINT', 'long': 'T_LONG', 'ulong': 'T_ULONG', 'hex': 'T_HEX', 'xint': 'T_XINT',
+    'oct': 'T_OCT', 'umode': 'T_UMODE', 'mode': 'T_MODE', 'fd': 'T_FD', 'dirfd': 'T_DIRFD', 'uid': 'T_UID',
+    'dev': 'T_DEV', 'signal': 'T_SIGNAL', 'addr': 'T_ADDR', 'path': 'T_PATH', 'str': 'T_STR', 'chars': 'T_CHARS',
+    'sigbits': 'T_SIGBITS',
+}
+# bytes in memory; None: a word
+WIDTH = {'int': 4, 'uint': 4, 'xint': 4, 'fd': 4, 'dirfd': 4, 'uid': 4, 'umode': 4, 'mode': 4, 'signal': 4, 'enum': 4,
+         'flags': 4}
+ERRORS_KERNEL_ONLY = {
+    512: ('ERESTARTSYS', 'To be restarted if SA_RESTART is set'),
+    513: ('ERESTARTNOINTR', 'To be restarted'),
+    514: ('ERESTARTNOHAND', 'To be restarted if no handler'),
+    515: ('ENOIOCTLCMD', 'No ioctl command'),
+    516: ('ERESTART_RESTARTBLOCK', 'Interrupted by signal'),
+}
+
+
+def fail(text):
+    sys.exit('gen.py: ' + text)
+
+
+class Compiler:
+    """Asks the cross compiler."""
+
+    def __init__(self, cc, objcopy):
+        self.cc, self.objcopy = cc, objcopy
+
+    def run(self, arguments, source):
+        return subprocess.run([*self.cc, *arguments], input=source, capture_output=True, text=True,
+                              env=dict(os.environ, LC_ALL='C'), check=False)
+
+    def macros(self, source):
+        """Names of the object-like macros, in no order."""
+        done = self.run(['-E', '-dM', '-w', '-xc', '-'], source)
+        if done.returncode:
+            fail('cannot preprocess the headers:\n' + done.stderr[:2000])
+        return dict(re.findall(r'^#define (\w+) (.+)$', done.stdout, re.M))
+
+    def values(self, source, expressions):
+        """The value of each constant expression; None for one that doesn't compile."""
+        left = list(expressions)
+        with tempfile.TemporaryDirectory() as folder:
+            obj, raw = os.path.join(folder, 'o'), os.path.join(folder, 'b')
+            for _ in range(40):
+                head = source + '\n#line 1 "expressions"\n'
+                lines = [f'__attribute__((section(".ost"), used)) const unsigned long long ost_{i} = '
+                         f'(unsigned long long)({e});' for i, e in enumerate(left)]
+                done = self.run(['-c', '-w', '-O0', '-fno-toplevel-reorder', '-fmax-errors=0', '-xc', '-', '-o', obj],
+                                head + '\n'.join(lines) + '\n')
+                if not done.returncode:
+                    break
+                bad = {int(n) for n in re.findall(r'^expressions:(\d+):(?:\d+:)? error', done.stderr, re.M)}
+                if not bad:
+                    fail('the headers do not compile:\n' + done.stderr[:3000])
+                left = [e for i, e in enumerate(left) if i + 1 not in bad]
+            else:
+                fail('too many rounds to find the constants that compile')
+            if left:
+                subprocess.run([*self.objcopy, '-O', 'binary', '-j', '.ost', obj, raw], check=True)
+                with open(raw, 'rb') as f:
+                    data = f.read()
+            else:
+                data = b''
+        if len(data) != 8 * len(left):
+            fail(f'{len(left)} values asked, {len(data)} bytes came')
+        found = dict(zip(left, struct.unpack(f'<{len(left)}Q', data)))
+        return {e: found.get(e) for e in expressions}
+
+    def include_dirs(self):
+        done = self.run(['-E', '-v', '-xc', '-'], '')
+        return [x.strip() for x in re.search(r'search starts here:\n(.*?)End of search', done.stderr, re.S)
+                .group(1).splitlines() if x.startswith(' ')]
+
+
+class Description:
+    """syscalls.desc, parsed; nothing is resolved yet."""
+
+    def __init__(self, path, abi):
+        self.abi = abi
+        self.units, self.sets, self.types, self.structs = {}, {}, {}, {}
+        self.calls, self.raw, self.numbers = {}, {}, {}
+        with open(path, encoding='utf-8') as f:
+            self.text = f.read()
+        for number, text in self.logical_lines(path):
+            self.where = f'{path}:{number}'
+            word, _, rest = text.partition(' ')
+            name, _, for_abi = word.partition('@')
+            if for_abi and self.abi not in for_abi.split(','):
+                continue
+            handler = getattr(self, 'do_' + name, None)
+            if not handler:
+                self.bad(f"unknown word '{name}'")
+            handler(rest.strip())
+
+    def bad(self, text):
+        fail(f'{self.where}: {text}')
+
+    @staticmethod
+    def logical_lines(path):
+        with open(path, encoding='utf-8') as f:
+            current, start = None, 0
+            for number, line in enumerate(f, 1):
+                line = line.split('#', 1)[0].rstrip()
+                if not line.strip():
+                    continue
+                if line[0].isspace():
+                    if current is None:
+                        fail(f'{path}:{number}: a continuation of nothing')
+                    current += '\n' + line.strip()
+                    continue
+                if current:
+                    yield start, current
+                current, start = line, number
+            if current:
+                yield start, current
+
+    def do_unit(self, rest):
+        name, *lines = rest.split('\n')
+        first, *more = name.split()
+        self.units[first] = more + [w for line in lines for w in line.split()]
+
+    def do_probe(self, rest):
+        """C text of our own for a unit: structures that no header has."""
+        name, _, text = rest.partition('\n')
+        self.units.setdefault('=' + name.strip(), []).append(text)
+
+    def do_set(self, rest):
+        words = rest.split()
+        if len(words) < 3:
+            self.bad('set NAME UNIT PREFIX names...')
+        self.sets[words[0]] = (words[1], words[2], words[3:], self.where)
+
+    def do_type(self, rest):
+        name, _, expression = rest.partition(' ')
+        self.types[name] = expression.strip()
+
+    def do_struct(self, rest):
+        head, *lines = rest.split('\n')
+        m = re.match(r'(\w+) (\w+) (.+)$', head)
+        if not m:
+            self.bad('struct NAME UNIT C-TYPE, then its fields')
+        self.structs[m[1]] = (m[2], m[3].strip(), [line.split() for line in lines], self.where)
+
+    def do_call(self, rest):
+        m = re.match(r'(\w+)(.*?)(?:\s=\s*(.*))?$', rest.replace('\n', ' '))
+        self.calls[m[1]] = (m[2].split(), (m[3] or 'int').split(), self.where)
+
+    def do_raw(self, rest):
+        for word in rest.split():
+            name, _, count = word.partition('/')
+            self.raw[name] = int(count)
+
+    def do_number(self, rest):
+        for word in rest.split():
+            name, _, value = word.partition('=')
+            self.numbers[name] = int(value, 0)
+
+
+class Generator:
+    def __init__(self, desc, compiler, abi):
+        self.desc, self.compiler, self.abi, self.word = desc, compiler, abi, WORD[abi]
+        self.type_rows, self.type_index = [], {}
+        self.set_index, self.struct_index = {}, {}
+        self.set_rows, self.struct_rows = [], []
+
+    # --- asking -------------------------------------------------------------------------------------------------
+    def unit_source(self, unit):
+        if unit not in self.desc.units:
+            fail(f"no unit '{unit}'")
+        source = '#define _GNU_SOURCE\n' + ''.join(
+            f'#include <{h}>\n' for h in ['stddef.h', *self.desc.units[unit]])
+        return source + '\n'.join(self.desc.units.get('=' + unit, []))
+
+    def ask(self):
+        self.values, self.macro_names = {}, {}
+        wanted = {unit: [] for unit in self.desc.units if not unit.startswith('=')}
+        for unit in wanted:
+            self.macro_names[unit] = self.compiler.macros(self.unit_source(unit))
+        self.set_names = {}
+        for name, (unit, _, words, where) in self.desc.sets.items():
+            if unit not in wanted:
+                fail(f"{where}: no unit '{unit}'")
+            self.set_names[name] = self.expand(unit, words)
+            wanted[unit] += [n for n, v in self.set_names[name] if v is None]
+        for name, (unit, ctype, fields, where) in self.desc.structs.items():
+            wanted[unit].append(f'sizeof({ctype})')
+            for field in fields:
+                member = self.member(field)
+                wanted[unit] += [f'offsetof({ctype}, {member})', f'sizeof((({ctype} *)0)->{member})']
+        for unit, expressions in wanted.items():
+            expressions = list(dict.fromkeys(expressions))
+            self.values[unit] = self.compiler.values(self.unit_source(unit), expressions)
+        source = '#include <asm/errno.h>\n#include <asm/unistd.h>\n'
+        names = [n for n in self.compiler.macros(source) if re.match(r'E[A-Z0-9]+$|__NR_|__ARM_NR_', n)]
+        self.base = self.compiler.values(source, names)
+
+    def expand(self, unit, words):
+        """[(name, value or None)] of a set's words."""
+        out, drop = [], set()
+        for word in words:
+            if word.startswith('-'):
+                drop.add(word[1:])
+            elif '*' in word:
+                pattern = re.compile(word.replace('*', r'\w*') + '$')
+                out += [(n, None) for n in sorted(self.macro_names[unit]) if pattern.match(n)]
+            elif '=' in word:
+                name, _, value = word.partition('=')
+                out.append((name, int(value, 0)))
+            else:
+                out.append((word, None))
+        seen = set()
+        return [(n, v) for n, v in out if n not in drop and not (n in seen or seen.add(n))]
+
+    @staticmethod
+    def member(field):
+        for word in field[2:]:
+            if word.startswith('='):
+                return word[1:]
+        return field[0]
+
+    # --- types --------------------------------------------------------------------------------------------------
+    def type_row(self, kind, size=0, ref='0', elem='0', fn='NULL'):
+        row = (kind, size, str(ref), str(elem), fn)
+        if row not in self.type_index:
+            self.type_index[row] = len(self.type_rows)
+            self.type_rows.append(row)
+        return self.type_index[row]
+
+    def width(self, text):
+        """Bytes of a plain value of that type in memory."""
+        text = self.desc.types.get(text, text)
+        m = re.match(r'(\w+)', text)
+        if m and m[1] in ('int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'):
+            return int(re.sub(r'\D', '', m[1])) // 8
+        return WIDTH.get(m[1] if m else '', None) or self.word
+
+    def resolve(self, text, args, where):
+        """Index of the type that text says; args: names of the call's arguments for lengths."""
+        if text in self.desc.types:
+            return self.resolve(self.desc.types[text], args, where)
+        if text in self.struct_index:
+            return self.type_row('T_STRUCT', 0, self.struct_index[text])
+        if text in SCALARS:
+            return self.type_row(SCALARS[text])
+        if text in ('int64', 'int32', 'int16', 'int8'):
+            return self.type_row('T_LONG', int(text[3:]) // 8)
+        if text in ('uint64', 'uint32', 'uint16', 'uint8'):
+            return self.type_row('T_ULONG', int(text[4:]) // 8)
+        if text.startswith('*'):
+            inner = text[1:]
+            if self.desc.types.get(inner, inner) in self.struct_index:
+                return self.type_row('T_STRUCT_PTR', 0, self.struct_index[self.desc.types.get(inner, inner)])
+            return self.type_row('T_NUM_PTR', self.width(inner), 0, self.resolve(inner, args, where))
+        m = re.match(r'(\w+)\((.*)\)$', text)
+        if not m:
+            fail(f"{where}: no type '{text}'")
+        word, inner = m[1], m[2]
+        if word in ('flags', 'enum'):
+            if inner not in self.set_index:
+                fail(f"{where}: no set '{inner}'")
+            return self.type_row('T_FLAGS' if word == 'flags' else 'T_ENUM', 0, self.set_index[inner])
+        if word == 'special':
+            return self.type_row('T_SPECIAL', 0, 0, 0, 'special_' + inner)
+        if word == 'buf':
+            return self.type_row('T_BUF', 0, self.argument(inner, args, where))
+        if word == 'sigset':
+            return self.type_row('T_SIGSET', 0, self.argument(inner, args, where))
+        if word == 'array':
+            elem, _, count = inner.rpartition(',')
+            elem = elem.strip()
+            return self.type_row('T_ARRAY', self.width(elem), self.argument(count.strip(), args, where),
+                                 self.resolve(elem, args, where))
+        if word == 'fixed':
+            return self.type_row('T_FIXED', self.width(inner), 0, self.resolve(inner, args, where))
+        fail(f"{where}: no type '{text}'")
+        return None
+
+    @staticmethod
+    def argument(name, args, where):
+        if name == 'ret':
+            return 'REF_RET'
+        if name == '':
+            return 'REF_NONE'
+        if name not in args:
+            fail(f"{where}: no argument '{name}'")
+        return args.index(name)
+
+    # --- rows ---------------------------------------------------------------------------------------------------
+    def make_sets(self):
+        for name, (unit, prefix, words, where) in self.desc.sets.items():
+            entries = []
+            for n, v in self.set_names[name]:
+                value = v if v is not None else self.values[unit][n]
+                if value is not None:
+                    entries.append((value, n))
+            is_enum = any(w.endswith('*') for w in words)
+            if is_enum:
+                entries.sort(key=lambda e: e[0])
+            entries = [(v & 0xffffffffffffffff if v < 1 << 63 else v & 0xffffffff, n) for v, n in entries]
+            ascending = all(a[0] < b[0] for a, b in zip(entries, entries[1:]))
+            self.set_index[name] = len(self.set_rows)
+            self.set_rows.append((name, '' if prefix == '-' else prefix, entries, ascending))
+
+    def make_structs(self):
+        for i, name in enumerate(self.desc.structs):
+            self.struct_index[name] = i
+        for name, (unit, ctype, fields, where) in self.desc.structs.items():
+            values = self.values[unit]
+            size = values[f'sizeof({ctype})']
+            if size is None:
+                fail(f"{where}: the headers have no '{ctype}'")
+            rows = []
+            for field in fields:
+                if len(field) < 2:
+                    fail(f"{where}: '{' '.join(field)}' is no field")
+                member = self.member(field)
+                off, width = values[f'offsetof({ctype}, {member})'], values[f'sizeof((({ctype} *)0)->{member})']
+                if off is None:
+                    if 'optional' in field:
+                        continue
+                    fail(f"{where}: '{ctype}' has no '{member}'")
+                flags = [f for w, f in (('v', 'FIELD_VERBOSE'), ('device', 'FIELD_DEVICE'),
+                                        ('nodevice', 'FIELD_NO_DEVICE'), ('nonzero', 'FIELD_NONZERO'))
+                         if w in field[2:]]
+                rows.append((field[0], self.resolve(field[1], [], where), off, width, '|'.join(flags) or '0'))
+            self.struct_rows.append((name, size, rows))
+
+    def make_calls(self):
+        numbers = {}
+        for name, value in self.base.items():
+            if value is None:
+                continue
+            if name.startswith('__NR_'):
+                numbers[name[5:]] = value
+            elif name.startswith('__ARM_NR_') and name not in ('__ARM_NR_BASE',):
+                numbers[name[9:]] = value
+        for drop in ('SYSCALL_BASE', 'OABI_SYSCALL_BASE', 'syscalls', 'arch_specific_syscall', 'SYSCALL_MASK',
+                     'arm_sync_file_range'):
+            numbers.pop(drop, None)
+        for name, value in self.desc.numbers.items():
+            if value not in numbers.values():
+                numbers[name] = value
+        rows, self.missing = [], []
+        for name, nr in sorted(numbers.items(), key=lambda x: x[1]):
+            if name in self.desc.calls:
+                rows.append(self.call_row(name, nr, *self.desc.calls[name]))
+            elif name in self.desc.raw:
+                rows.append((name, nr, [], self.desc.raw[name], ['CALL_RAW'], 'RESULT_INT', 'NULL'))
+            else:
+                self.missing.append(name)
+                rows.append((name, nr, [], 6, ['CALL_RAW'], 'RESULT_INT', 'NULL'))
+        if self.missing:
+            fail('no line in the description for: ' + ' '.join(self.missing))
+        if len({r[1] for r in rows}) != len(rows):
+            fail('two calls with one number')
+        self.calls = rows
+
+    def call_row(self, name, nr, words, result, where):
+        args, reg, names = [], 0, [w.partition(':')[0] for w in words]
+        for word in words:
+            label, colon, text = word.partition(':')
+            if not colon:
+                fail(f"{where}: '{word}' is not NAME:TYPE")
+            flags = []
+            if text.startswith('>'):
+                flags, text = ['ARG_OUT'], text[1:]
+            if text.startswith('!'):
+                flags, text = flags + ['ARG_NAMED'], text[1:]
+            if text.startswith('pair(') and text.endswith(')'):
+                text = text[5:-1]
+                if self.word == 4:
+                    reg += reg & 1
+                    flags.append('ARG_PAIR')
+            if text == 'pad':
+                reg += 1
+                continue
+            args.append((label, self.resolve(text, names, where), reg, '|'.join(flags) or '0'))
+            reg += 2 if 'ARG_PAIR' in flags else 1
+        if reg > 7:
+            fail(f'{where}: more than seven registers')
+        flags, form, notes = [], 'RESULT_INT', 'NULL'
+        for word in result:
+            m = re.match(r'notes\((\w+)\)$', word)
+            if m:
+                notes = 'result_' + m[1]
+            elif word in ('int', 'hex', 'oct', 'never'):
+                form = 'RESULT_' + word.upper()
+            elif word in ('nested', 'replaces', 'ends', 'ends_group', 'restart'):
+                flags.append('CALL_' + word.upper())
+            else:
+                fail(f"{where}: unknown result '{word}'")
+        return name, nr, args, len(args), flags, form, notes
+
+    # --- ioctls -------------------------------------------------------------------------------------------------
+    def make_ioctls(self):
+        """Every _IO*() macro of every header that compiles, and the numbers of asm/ioctls.h and linux/sockios.h."""
+        roots = ['linux', 'asm', 'asm-generic', 'rdma', 'sound', 'drm', 'mtd', 'misc', 'scsi', 'video', 'xen']
+        found, texts = [], {}
+        for top in self.compiler.include_dirs():
+            for root in roots:
+                for folder, _, files in os.walk(os.path.join(top, root)):
+                    for name in files:
+                        path = os.path.join(folder, name)
+                        if not name.endswith('.h'):
+                            continue
+                        with open(path, encoding='utf-8', errors='replace') as f:
+                            text = f.read()
+                        if re.search(r'^\s*#\s*define\s+\w+\s+_IO(R|W|WR|C)?\s*\(', text, re.M):
+                            header = os.path.relpath(path, top)
+                            found.append(header)
+                            texts[header] = text
+        plain = ['asm/ioctls.h', 'linux/sockios.h']
+        head = '#include <stddef.h>\n#include <linux/types.h>\n'
+        headers = self.compiling(head, sorted(set(found)))
+        source = head + ''.join(f'#include <{h}>\n' for h in plain + headers)
+        defined = self.compiler.macros(source)
+        names = [n for h in headers for n in re.findall(
+            r'^\s*#\s*define\s+(\w+)\s+_IO(?:R|W|WR|C)?\s*\(', texts[h], re.M) if n in defined]
+        base = []
+        for header in plain:
+            own = self.compiler.macros(f'#include <{header}>\n')
+            base += [n for n in own if re.match(r'(T[CI]|FIO|SIO)[A-Z0-9]', n) and not n.startswith('TIOCPKT_')
+                     and not n.startswith('TIOCSER_')]
+        names = [n for n in dict.fromkeys(names) if n not in base]
+        ignore = re.compile(r'.*_(OLD|32|64_OLD)$|__|_IOC|.*_IOC_MAGIC|IOCSIZE|IOC_')
+        values = self.compiler.values(source, base + names)
+        by_value = {}
+        for name in base + names:
+            value = values[name]
+            if value is None or value > 0xffffffff or ignore.match(name):
+                continue
+            if value in by_value and by_value[value][0] in base:
+                continue
+            by_value.setdefault(value, []).append(name)
+        self.ioctls = sorted((v, ' or '.join(sorted(n)) if v not in base else n[0]) for v, n in by_value.items())
+
+    def compiling(self, head, headers):
+        """The headers that compile together, by halving what doesn't."""
+        def good(some):
+            source = head + ''.join(f'#include <{h}>\n' for h in some)
+            return not self.compiler.run(['-fsyntax-only', '-w', '-xc', '-'], source).returncode
+
+        def add(kept, more):
+            if not more or good(kept + more):
+                return kept + more
+            if len(more) == 1:
+                return kept
+            half = len(more) // 2
+            return add(add(kept, more[:half]), more[half:])
+        return add([], headers)
+
+    # --- writing ------------------------------------------------------------------------------------------------
+    def write(self, path):
+        out = ['/* Generated by gen.py from syscalls.desc and the headers of the ABI. */',
+               '#include "decode/table.h"', '#include "decode/special.h"', '#include "decode/tables.h"', '']
+        for name, _, entries, _ in self.set_rows:
+            if entries:
+                out.append(f'static const struct ost_name set_{name}[] = {{')
+                out += [f'\t{{ {v:#x}u, "{n}" }},' if v < 1 << 32 else f'\t{{ {v:#x}ull, "{n}" }},'
+                        for v, n in entries]
+                out.append('};')
+        out.append('static const struct ost_set sets[] = {')
+        out += [f'\t{{ "{prefix}", {"set_" + name if entries else "NULL"}, {len(entries)}, '
+                f'{"true" if ascending else "false"} }},' for name, prefix, entries, ascending in self.set_rows]
+        out.append('};')
+        for name, _, rows in self.struct_rows:
+            out.append(f'static const struct ost_field struct_{name}[] = {{')
+            out += [f'\t{{ "{n}", {t}, {o}, {w}, {f} }},' for n, t, o, w, f in rows]
+            out.append('};')
+        out.append('static const struct ost_struct structs[] = {')
+        out += [f'\t{{ {size}, {len(rows)}, struct_{name} }},' for name, size, rows in self.struct_rows]
+        out.append('};')
+        out.append('static const struct ost_type types[] = {')
+        out += [f'\t{{ {k}, {s}, {r}, {e}, {fn} }},' for k, s, r, e, fn in self.type_rows]
+        out.append('};')
+        for name, _, args, _, _, _, _ in self.calls:
+            if args:
+                out.append(f'static const struct ost_arg args_{name}[] = {{')
+                out += [f'\t{{ "{n}", {t}, {r}, {f} }},' for n, t, r, f in args]
+                out.append('};')
+        out.append('static const struct ost_call calls[] = {')
+        out += [f'\t{{ "{name}", {"args_" + name if args else "NULL"}, {count}, {"|".join(flags) or "0"}, {form}, '
+                f'{notes}, {nr:#x} }},' for name, nr, args, count, flags, form, notes in self.calls]
+        out.append('};')
+        top = max(nr for _, nr, *_ in self.calls if nr < 0x10000) + 1
+        index = {nr: i + 1 for i, (_, nr, *_) in enumerate(self.calls)}
+        out.append('static const uint16_t by_nr[] = {')
+        for start in range(0, top, 16):
+            out.append('\t' + ' '.join(f'{index.get(n, 0)},' for n in range(start, min(top, start + 16))))
+        out.append('};')
+        self.write_errors(out)
+        out.append('static const struct ost_name ioctls[] = {')
+        out += [f'\t{{ {v:#x}u, "{n}" }},' for v, n in self.ioctls]
+        out.append('};')
+        out += [f'const struct ost_table ost_table_{self.abi} = {{',
+                f'\tcalls, {len(self.calls)}, by_nr, {top}, types, sets, structs, errors, n_errors, '
+                f'ioctls, {len(self.ioctls)}, {self.word},', '};', '']
+        with open(path + '.tmp', 'w', encoding='utf-8') as f:
+            f.write('\n'.join(out))
+        os.replace(path + '.tmp', path)
+
+    def write_errors(self, out):
+        errors = dict(ERRORS_KERNEL_ONLY)
+        for name, value in sorted(self.base.items()):
+            if re.match(r'E[A-Z0-9]+$', name) and value is not None and value < 512:
+                if value in errors and name in ('EWOULDBLOCK', 'EDEADLOCK'):
+                    continue
+                errors[value] = (name, os.strerror(value))
+        out.append('static const struct ost_error_name errors[] = {')
+        out += [f'\t[{v}] = {{ "{n}", "{t}" }},' for v, (n, t) in sorted(errors.items())]
+        out += ['};', f'enum {{ n_errors = {max(errors) + 1} }};']
+
+    def write_header(self, path):
+        """Names of sets and structures for C: the same for each ABI as they depend on the description alone."""
+        out = ['/* Generated by gen.py from syscalls.desc. */', '#ifndef OPENST_DECODE_GEN_H', '#define OPENST_DECODE_GEN_H',
+               '', 'enum gen_set {']
+        out += [f'\tSET_{n},' for n in self.desc.sets]
+        out += ['};', '', 'enum gen_struct {'] + [f'\tSTRUCT_{n},' for n in self.desc.structs]
+        out += ['};', '', '#include <stdint.h>', '', 'struct dec;', 'struct ost_value;', '']
+        out += [f'void special_{n}(struct dec *d, struct ost_value *parent, const char *name, uint64_t u);'
+                for n in sorted(set(re.findall(r'\bspecial\((\w+)\)', self.desc.text)))]
+        out += [f'void result_{n}(struct dec *d);'
+                for n in sorted(set(re.findall(r'\bnotes\((\w+)\)', self.desc.text)))]
+        out += ['', '#endif', '']
+        with open(path + '.tmp', 'w', encoding='utf-8') as f:
+            f.write('\n'.join(out))
+        os.replace(path + '.tmp', path)
+
+
+def main():
+    p = argparse.ArgumentParser(description='make the decoder\'s tables')
+    p.add_argument('--abi', required=True, choices=sorted(WORD))
+    p.add_argument('--cc', required=True)
+    p.add_argument('--objcopy')
+    p.add_argument('--desc', required=True)
+    p.add_argument('--header', help='also write the names of sets and structures')
+    p.add_argument('--summary', action='store_true')
+    p.add_argument('-o', dest='output', required=True)
+    a = p.parse_args()
+    cc = a.cc.split()
+    objcopy = (a.objcopy or re.sub(r'gcc(-\d+)?$', 'objcopy', cc[-1])).split()
+    desc = Description(a.desc, a.abi)
+    g = Generator(desc, Compiler(cc, objcopy), a.abi)
+    g.ask()
+    g.make_sets()
+    g.make_structs()
+    g.make_calls()
+    g.make_ioctls()
+    g.write(a.output)
+    if a.header:
+        g.write_header(a.header)
+    if a.summary:
+        full = [c for c in g.calls if 'CALL_RAW' not in c[4]]
+        print(f'{len(g.calls)} calls, {len(full)} decoded, {sum(len(s[2]) for s in g.set_rows)} constants, '
+              f'{len(g.struct_rows)} structures, {len(g.ioctls)} ioctls')
+        for name, _, entries, _ in g.set_rows:
+            have = {n for _, n in entries}
+            lost = [n for n, _ in g.set_names[name] if n not in have]
+            if lost:
+                print(f'set {name}: not in the headers: {" ".join(lost)}')
+
+
+if __name__ == '__main__':
+    main()

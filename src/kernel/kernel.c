@@ -20,6 +20,9 @@
 struct ost_kernel {
 	struct ost_kernel_request request;
 	struct ost_cpu_state *cpus;
+	struct ost_mem phys;		/* the request's, watched */
+	bool finding;
+	struct ost_status broken;	/* while finding: what ended it, whatever the search makes of it */
 	struct ost_vm constant;		/* text, rodata: kept */
 	struct ost_vm live;		/* what changes: read anew each time */
 	struct ost_layout layout;
@@ -40,9 +43,32 @@ static bool is_cancelled(const struct ost_kernel *k)
 	return k->request.cancelled && k->request.cancelled(k->request.ctx);
 }
 
-/* Tell what comes next; OST_ERR_STATE when it shall not. */
+/*
+ * A search tries and goes on where memory does not answer as hoped. A link that broke, or a user who waits no longer, must end
+ * it all the same: from then on every read fails with that.
+ */
+static struct ost_status watched_read(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct ost_kernel *k = ctx;
+	if (k->finding && !ost_failed(k->broken) && is_cancelled(k)) {
+		k->broken = ost_error(OST_ERR_STATE, "cancelled");
+	}
+	if (k->finding && ost_failed(k->broken)) {
+		return k->broken;
+	}
+	struct ost_status status = ost_mem_read(k->request.phys, addr, buf, len);
+	if (k->finding && ost_failed(status) && status.code != OST_ERR_FAULT) {
+		k->broken = status;
+	}
+	return status;
+}
+
+/* Tell what comes next; what ended the search, if something did. */
 static struct ost_status phase(const struct ost_kernel *k, const char *what, unsigned int done)
 {
+	if (ost_failed(k->broken)) {
+		return k->broken;
+	}
 	if (is_cancelled(k)) {
 		return ost_error(OST_ERR_STATE, "cancelled");
 	}
@@ -56,9 +82,9 @@ static struct ost_status phase(const struct ost_kernel *k, const char *what, uns
 
 enum use { HOLE, CODE, CONSTANTS, OTHER };
 
-static struct ost_status use_of(struct ost_kernel *k, uint64_t va, struct ost_mapping *map, enum use *ret)
+static struct ost_status use_of(struct ost_vm *vm, uint64_t va, struct ost_mapping *map, enum use *ret)
 {
-	struct ost_status status = ost_vm_translate(&k->live, va, map);
+	struct ost_status status = ost_vm_translate(vm, va, map);
 	if (status.code == OST_ERR_FAULT) {
 		*ret = HOLE;
 		return map->len ? ost_ok() : status;
@@ -68,16 +94,16 @@ static struct ost_status use_of(struct ost_kernel *k, uint64_t va, struct ost_ma
 	return ost_ok();
 }
 
-/* How far from va on mappings of the same use go, up or down, at most span. */
-static struct ost_status extent(struct ost_kernel *k, uint64_t va, enum use want, bool down, uint64_t span, uint64_t *ret)
+/* How far from va on mappings of the same use go, up or down. */
+static struct ost_status extent(struct ost_vm *vm, uint64_t va, enum use want, bool down, uint64_t *ret)
 {
 	struct ost_mapping map;
 	enum use use;
 	uint64_t at = va;
 	*ret = va;
 	for (unsigned int i = 0; i < MAPPINGS_MAX; i++) {
-		OST_TRY(use_of(k, at, &map, &use));
-		if (use != want || (down ? va - at : at - va) >= span) {
+		OST_TRY(use_of(vm, at, &map, &use));
+		if (use != want || (down ? va - at : at - va) >= IMAGE_SPAN) {
 			break;
 		}
 		*ret = down ? map.va : map.va + map.len;
@@ -105,25 +131,39 @@ static uint64_t border_below(uint64_t text)
  * Text is the run of executable mappings around the entry, rodata that of read-only ones behind it. A kernel without
  * CONFIG_STRICT_KERNEL_RWX maps all alike: then both are looked for in what is there.
  */
-static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
+static struct ost_status read_bounds(struct ost_vm *vm, uint64_t target, struct ost_layout *l)
 {
-	struct ost_layout *l = &k->layout;
 	struct ost_mapping map;
-	OST_TRY(ost_vm_translate(&k->live, target, &map));
+	OST_TRY(ost_vm_translate(vm, target, &map));
 	if (!map.executable || map.user || !border_below(target)) {
 		return no_kernel(target);
 	}
-	OST_TRY(extent(k, target, CODE, true, IMAGE_SPAN, &l->text_start));
-	OST_TRY(extent(k, target, CODE, false, IMAGE_SPAN, &l->text_end));
+	OST_TRY(extent(vm, target, CODE, true, &l->text_start));
+	OST_TRY(extent(vm, target, CODE, false, &l->text_end));
 	if (map.writable) {
 		l->rodata_start = target;
 		l->rodata_end = l->text_end;
 	} else {
 		l->rodata_start = l->text_end;
-		OST_TRY(extent(k, l->text_end, CONSTANTS, false, IMAGE_SPAN, &l->rodata_end));
+		OST_TRY(extent(vm, l->text_end, CONSTANTS, false, &l->rodata_end));
 	}
 	l->page_offset = border_below(l->text_start);
 	return l->rodata_end > l->rodata_start ? ost_ok() : no_kernel(l->text_end);
+}
+
+/* The tables are read by lines: neighbouring entries come along. */
+static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
+{
+	struct ost_mem tables;
+	struct ost_vm vm;
+	ost_mem_init(&tables, watched_read, k, LINE);
+	struct ost_status status = ost_vm_init(&vm, &tables, &k->live.regime, 0);
+	if (!ost_failed(status)) {
+		status = read_bounds(&vm, target, &k->layout);
+	}
+	ost_vm_deinit(&vm);
+	ost_mem_deinit(&tables);
+	return status;
 }
 
 static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
@@ -532,8 +572,8 @@ static struct ost_status open_memory(struct ost_kernel *k, uint64_t *ret_target)
 	struct ost_status status;
 	for (unsigned int own = 2; own-- > 0;) {
 		const struct ost_cpu_state *use = own ? &regime : &k->cpus[0];
-		OST_TRY(ost_vm_init(&k->constant, k->request.phys, use, LINE));
-		OST_TRY(ost_vm_init(&k->live, k->request.phys, use, 0));
+		OST_TRY(ost_vm_init(&k->constant, &k->phys, use, LINE));
+		OST_TRY(ost_vm_init(&k->live, &k->phys, use, 0));
 		status = ost_entry_target(&k->live.mem, &k->cpus[0], ret_target);
 		if (!ost_failed(status) || (status.code != OST_ERR_NOT_FOUND && status.code != OST_ERR_FAULT)) {
 			break;
@@ -591,13 +631,19 @@ struct ost_status ost_kernel_find(const struct ost_kernel_request *request, stru
 	if (k->cpus) {
 		memcpy(k->cpus, request->cpus, request->n_cpus * sizeof(k->cpus[0]));
 		init_layout(&k->layout);
+		ost_mem_init(&k->phys, watched_read, k, 0);
+		k->finding = true;
 		status = find(k);
+		k->finding = false;
+		status = ost_failed(k->broken) ? k->broken : status;
 	}
 	if (ost_failed(status)) {
 		ost_kernel_destroy(k);
 		return status;
 	}
-	k->request.cache_dir = NULL;	/* the caller's; not needed any more */
+	k->request.cache_dir = NULL;	/* the caller's, as is ctx; not needed any more */
+	k->request.cancelled = NULL;
+	k->request.progress = NULL;
 	k->stats.bytes = request->phys->bytes - bytes;
 	k->stats.reads = request->phys->reads - reads;
 	k->stats.symbols = k->ks.map.n;
@@ -615,6 +661,7 @@ void ost_kernel_destroy(struct ost_kernel *k)
 	ost_kallsyms_deinit(&k->ks);
 	ost_vm_deinit(&k->constant);
 	ost_vm_deinit(&k->live);
+	ost_mem_deinit(&k->phys);
 	free(k->cpus);
 	free(k);
 }

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/cache.h"
+#include "kernel/kernel.h"
+#include "kernel_image.h"
+
+#define CACHE_PARENT "check_kernel.cache"
+#define CACHE CACHE_PARENT "/openst"
+
+static struct ost_kernel_request request_for(struct image *image)
+{
+	return (struct ost_kernel_request){ .cpus = image->cpu, .n_cpus = 2, .phys = &image->phys };
+}
+
+static struct ost_kernel *found(const struct ost_kernel_request *request)
+{
+	struct ost_kernel *kernel;
+	struct ost_status status = ost_kernel_find(request, &kernel);
+	ck_assert_msg(!ost_failed(status), "%s at %#llx", status.text, (unsigned long long)status.addr);
+	return kernel;
+}
+
+static void not_found(const struct ost_kernel_request *request, enum ost_code code, const char *text)
+{
+	struct ost_kernel *kernel = (void *)1;
+	struct ost_status status = ost_kernel_find(request, &kernel);
+	ck_assert_msg(status.code == code && strstr(status.text, text), "%d %s", status.code, status.text);
+	ck_assert_ptr_null(kernel);
+}
+
+static void layout_is_right(const struct image *image, struct ost_kernel *kernel)
+{
+	const struct ost_layout *l = ost_kernel_layout(kernel);
+	const struct { enum ost_point_kind kind; uint32_t addr; } want[] = {
+		{ OST_POINT_ENTRY, image->entry }, { OST_POINT_EXIT, image->exit }, { OST_POINT_EXIT_TRACED, image->exit_traced },
+		{ OST_POINT_EXIT_SKIPPED, image->exit_skipped }, { OST_POINT_CHILD, image->child },
+	};
+	ck_assert_uint_eq(l->points, 5);
+	for (unsigned int i = 0; i < 5; i++) {
+		ck_assert_int_eq(l->point[i].kind, want[i].kind);
+		ck_assert_uint_eq(l->point[i].addr, want[i].addr);
+		ck_assert_uint_eq(l->point[i].insn, image_get32(image, want[i].addr));
+	}
+	ck_assert_int_eq(l->current, image->options.thread_info ? OST_CURRENT_R9_THREAD_INFO : OST_CURRENT_R9_TASK);
+	ck_assert_uint_eq(l->thread_info_task, image->options.thread_info ? TI_TASK : OST_NO_OFFSET);
+	ck_assert_uint_eq(l->init_task, image->init_task);
+	ck_assert_uint_eq(l->task_tasks, T_TASKS);
+	ck_assert_uint_eq(l->task_pid, T_PID);
+	ck_assert_uint_eq(l->task_tgid, T_PID + 4);
+	ck_assert_uint_eq(l->task_comm, T_COMM);
+	ck_assert_uint_eq(l->task_mm, T_MM);
+	ck_assert_uint_eq(l->task_stack, T_STACK);
+	ck_assert_uint_eq(l->mm_pgd, M_PGD);
+	ck_assert_uint_eq(l->thread_size, STACK_SIZE);
+	ck_assert_uint_eq(l->page_offset, IMAGE_VIRT);
+	if (!image->options.no_strict) {
+		ck_assert_uint_eq(l->text_start, IMAGE_TEXT);
+		ck_assert_uint_eq(l->text_end, IMAGE_RODATA);
+		ck_assert_uint_eq(l->rodata_end, IMAGE_RODATA_END);
+	}
+	ck_assert_str_eq(ost_kernel_banner(kernel), "Linux version 1.2.3-test (made up) #1");
+}
+
+static const struct image_options kinds[] = {
+	{ .kallsyms = IMAGE_A_SEQS },
+	{ .kallsyms = IMAGE_A, .thread_info = true },
+	{ .kallsyms = IMAGE_B, .detour = true },
+	{ .kallsyms = IMAGE_B_ABSOLUTE, .detour = true },
+	{ .kallsyms = IMAGE_B, .lpae = true },
+	{ .kallsyms = IMAGE_A_SEQS, .no_local_restart = true },
+	{ .kallsyms = IMAGE_A_SEQS, .no_strict = true },
+	{ .kallsyms = IMAGE_B_ABSOLUTE, .tasks = 100, .symbols = 20000 },
+};
+
+START_TEST(every_kind)
+{
+	struct image *image = image_create(&kinds[_i]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	const struct ost_kernel_stats *stats = ost_kernel_stats(kernel);
+	layout_is_right(image, kernel);
+	ck_assert_uint_le(stats->bytes, 262144);
+	ck_assert_uint_eq(stats->bytes, image->bytes);
+	ck_assert_uint_eq(stats->symbols, image->n);
+	ck_assert_uint_eq(stats->vector_target, image->target);
+	ck_assert(!stats->from_cache);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(symbols_and_tasks)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	char name[OST_SYMBOL_LEN];
+	uint64_t addr, off, next = 0;
+	struct ost_task task;
+	unsigned int count = 0;
+	ck_assert_int_eq(ost_kernel_symbol(kernel, "ret_from_fork", &addr).code, OST_OK);
+	ck_assert_uint_eq(addr, image->child);
+	ck_assert_int_eq(ost_kernel_symbol(kernel, "no_such_function", &addr).code, OST_ERR_NOT_FOUND);
+	ck_assert_int_eq(ost_kernel_symbol_at(kernel, image->child + 4, name, &off).code, OST_OK);
+	ck_assert_str_eq(name, "ret_from_fork");
+	ck_assert_uint_eq(off, 4);
+	ck_assert_int_eq(ost_kernel_symbol_at(kernel, 0x1000, name, &off).code, OST_ERR_NOT_FOUND);
+	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[0], &task).code, OST_OK);
+	ck_assert_uint_eq(task.addr, image->user_task);
+	ck_assert_int_eq(task.pid, 23);
+	ck_assert_int_eq(task.tgid, 23);
+	ck_assert_str_eq(task.comm, "worker");
+	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[1], &task).code, OST_OK);
+	ck_assert_str_eq(task.comm, "swapper/0");
+	/* What changes is read anew. */
+	strcpy(image_at(image, image->init_task + T_COMM), "renamed");
+	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[1], &task).code, OST_OK);
+	ck_assert_str_eq(task.comm, "renamed");
+	do {
+		ck_assert_int_eq(ost_kernel_next_task(kernel, next, &next).code, OST_OK);
+		count += next != 0;
+	} while (next && count < 1000);
+	ck_assert_uint_eq(count, 24);
+	ck_assert(ost_failed(ost_kernel_task(kernel, IMAGE_TEXT, &task)));
+	ck_assert(ost_failed(ost_kernel_task(kernel, 0x1000, &task)));
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(user_memory_of_a_task)
+{
+	for (unsigned int lpae = 0; lpae < 2; lpae++) {
+		struct image_options options = { .kallsyms = IMAGE_B, .lpae = lpae };
+		struct image *image = image_create(&options);
+		struct ost_kernel_request request = request_for(image);
+		struct ost_kernel *kernel = found(&request);
+		struct ost_cpu_state regime, cpu = image->cpu[0];
+		cpu.tcr |= lpae ? 0x87 : 0x10;		/* taken away while the kernel runs */
+		cpu.ttbr0 = 0;
+		ck_assert_int_eq(ost_kernel_user_regime(kernel, &cpu, image->user_task, &regime).code, OST_OK);
+		ck_assert_uint_eq(regime.ttbr0, IMAGE_PHYS + (lpae ? 0x6000 : 0x544000));
+		ck_assert_uint_eq(regime.tcr, image->cpu[0].tcr);
+		ck_assert_int_eq(ost_kernel_user_regime(kernel, &cpu, image->kthreadd, &regime).code, OST_ERR_NOT_FOUND);
+		ost_kernel_destroy(kernel);
+		image_destroy(image);
+	}
+}
+END_TEST
+
+/* A program's page table may be gone later: the kernel's own must do. */
+START_TEST(outlives_the_program_that_ran)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	struct ost_task task;
+	memset(image_at(image, 0xc0544000), 0, 0x4000);
+	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[0], &task).code, OST_OK);
+	ck_assert_int_eq(task.pid, 23);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+static void count_progress(void *ctx, const char *what, unsigned int done, unsigned int total)
+{
+	unsigned int *calls = ctx;
+	ck_assert_uint_gt(strlen(what), 3);
+	ck_assert_uint_le(done, total);
+	(*calls)++;
+}
+
+static bool third_time(void *ctx)
+{
+	return ++*(unsigned int *)ctx > 3;
+}
+
+START_TEST(progress_and_cancel)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	unsigned int calls = 0;
+	request.progress = count_progress;
+	request.ctx = &calls;
+	ost_kernel_destroy(found(&request));
+	ck_assert_uint_ge(calls, 4);
+	request.progress = NULL;
+	request.cancelled = third_time;
+	calls = 0;
+	not_found(&request, OST_ERR_STATE, "cancelled");
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(bad_states_say_what_to_do)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	image->cpu[0].sctlr &= ~1u;
+	not_found(&request, OST_ERR_STATE, "boot Linux");
+	image->cpu[0].sctlr |= 1 | 1 << 30;
+	not_found(&request, OST_ERR_UNSUPPORTED, "Thumb-2");
+	image->cpu[0].sctlr = 1;			/* vectors at VBAR 0: not mapped */
+	not_found(&request, OST_ERR_NOT_FOUND, "vectors are not mapped");
+	image->cpu[0].sctlr |= 1 << 13;
+	image->cpu[0].isa = OST_ISA_V8;
+	not_found(&request, OST_ERR_UNSUPPORTED, "64-bit");
+	image->cpu[0].isa = OST_ISA_V7;
+	request.n_cpus = 0;
+	not_found(&request, OST_ERR_ARGUMENT, "halted core");
+	request.n_cpus = 2;
+	memset(image_at(image, IMAGE_RODATA), 0, IMAGE_RODATA_END - IMAGE_RODATA);
+	not_found(&request, OST_ERR_NOT_FOUND, "CONFIG_KALLSYMS");
+	image_put32(image, image->entry, 0xe3a00000);
+	not_found(&request, OST_ERR_NOT_FOUND, "no Linux found");
+	memset(image->ram, 0, IMAGE_LEN);
+	not_found(&request, OST_ERR_NOT_FOUND, "no Linux found");
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(code_and_symbols_must_agree)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	/* ADR lr of the exit, one instruction further. */
+	image_put32(image, image->entry + 20, image_get32(image, image->entry + 20) - 1);
+	not_found(&request, OST_ERR_FORMAT, "disagree");
+	image_destroy(image);
+}
+END_TEST
+
+/* ---- cache ---- */
+
+static unsigned int cache_files(char *ret_path)
+{
+	DIR *dir = opendir(CACHE);
+	struct dirent *entry;
+	unsigned int count = 0;
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "kernel-", 7) == 0) {
+			count++;
+			sprintf(ret_path, CACHE "/%.200s", entry->d_name);
+		} else {
+			ck_assert_msg(entry->d_name[1] == 0 || entry->d_name[2] == 0, "%s left behind", entry->d_name);
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+	return count;
+}
+
+static void clear_cache(void)
+{
+	ck_assert_int_eq(system("rm -rf " CACHE_PARENT), 0);
+}
+
+START_TEST(the_second_time_is_cheap)
+{
+	struct image *image = image_create(&kinds[_i]);
+	struct ost_kernel_request request = request_for(image);
+	char path[300];
+	request.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	ck_assert_uint_eq(cache_files(path), 1);
+	struct ost_kernel *kernel = found(&request);
+	ck_assert(ost_kernel_stats(kernel)->from_cache);
+	ck_assert_uint_le(ost_kernel_stats(kernel)->bytes, 8192);
+	ck_assert_uint_eq(ost_kernel_stats(kernel)->symbols, image->n);
+	layout_is_right(image, kernel);
+	uint64_t addr;
+	ck_assert_int_eq(ost_kernel_symbol(kernel, image->name[4321] + 1, &addr).code, OST_OK);
+	ck_assert_uint_eq(addr, image->addr[4321]);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+/* Another build whose entry code is the same. */
+START_TEST(another_kernel_is_noticed)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct image_options options = kinds[0];
+	options.symbols = 13000;
+	struct image *other = image_create(&options);
+	struct ost_kernel_request request = request_for(image), second = request_for(other);
+	char path[300];
+	request.cache_dir = second.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	struct ost_kernel *kernel = found(&second);
+	ck_assert(!ost_kernel_stats(kernel)->from_cache);
+	layout_is_right(other, kernel);
+	ost_kernel_destroy(kernel);
+	ck_assert_uint_eq(cache_files(path), 2);
+	kernel = found(&request);
+	ck_assert(ost_kernel_stats(kernel)->from_cache);
+	ost_kernel_destroy(kernel);
+	/* The same kernel, booted anew: its tasks are checked. */
+	strcpy(image_at(image, image->kthreadd + T_COMM), "else");
+	struct ost_status status = ost_kernel_find(&request, &kernel);
+	ck_assert_int_eq(status.code, OST_ERR_NOT_FOUND);
+	image_destroy(image);
+	image_destroy(other);
+}
+END_TEST
+
+static long file_size(const char *path)
+{
+	struct stat st;
+	ck_assert_int_eq(stat(path, &st), 0);
+	return (long)st.st_size;
+}
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+	FILE *file = fopen(path, "wb");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, len, file), len);
+	fclose(file);
+}
+
+/* Each way of damage is passed over, and mended by the search that follows. */
+START_TEST(damaged_files_are_ignored)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	char path[300], good[16384], bad[70000];
+	request.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	ck_assert_uint_eq(cache_files(path), 1);
+	long len = file_size(path);
+	FILE *file = fopen(path, "rb");
+	ck_assert_uint_eq(fread(good, 1, (size_t)len, file), (size_t)len);
+	fclose(file);
+	for (unsigned int way = 0; way < 40; way++) {
+		size_t bad_len = (size_t)len;
+		memcpy(bad, good, (size_t)len);
+		if (way == 0) {
+			bad_len = 0;
+		} else if (way == 1) {
+			memset(bad, 'A', bad_len = sizeof(bad));
+		} else if (way == 2) {
+			memset(bad, 0, bad_len = 100);
+		} else if (way < 15) {
+			bad_len = (size_t)len * way / 15;
+		} else {
+			bad[(size_t)len * (way - 15) / 26] ^= 1 << way % 7;
+		}
+		write_file(path, bad, bad_len);
+		struct ost_kernel *kernel = found(&request);
+		ck_assert(!ost_kernel_stats(kernel)->from_cache);
+		layout_is_right(image, kernel);
+		ost_kernel_destroy(kernel);
+		ck_assert_int_eq(file_size(path), len);
+	}
+	image_destroy(image);
+}
+END_TEST
+
+struct facts_out {
+	struct ost_facts facts;
+};
+
+static bool keep_facts(void *ctx, const struct ost_facts *facts)
+{
+	((struct facts_out *)ctx)->facts = *facts;
+	return true;
+}
+
+/* A file in good form that says nonsense: each fact in turn, with values from a few to wild. */
+START_TEST(lying_files_do_no_harm)
+{
+	static const uint64_t lies[] = { 0, 1, 3, 0x1001, 0xffffffff, UINT64_MAX, UINT64_C(0x8000000000000000) };
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	char path[300];
+	struct facts_out good;
+	uint64_t key;
+	request.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	ck_assert_uint_eq(cache_files(path), 1);
+	key = strtoull(strchr(strrchr(path, '/'), '-') + 1, NULL, 16);
+	ck_assert(ost_cache_load(CACHE, key, keep_facts, &good));
+	for (unsigned int i = 0; i < OST_FACT_COUNT; i++) {
+		for (unsigned int k = 0; k < sizeof(lies) / sizeof(lies[0]); k++) {
+			struct ost_facts facts = good.facts;
+			struct ost_kernel *kernel;
+			facts.v[i] = lies[k];
+			unlink(path);
+			clear_cache();
+			ck_assert(ost_cache_store(CACHE, key, &facts));
+			struct ost_status status = ost_kernel_find(&request, &kernel);
+			ck_assert_msg(!ost_failed(status), "fact %u lie %u: %s", i, k, status.text);
+			uint64_t addr;
+			(void)!ost_kernel_symbol(kernel, "vector_swi", &addr).code;
+			ost_kernel_destroy(kernel);
+		}
+	}
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(no_place_for_a_cache)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	request.cache_dir = "/dev/null/openst";
+	ost_kernel_destroy(found(&request));
+	char longest[9000];
+	memset(longest, 'd', sizeof(longest));
+	longest[sizeof(longest) - 1] = 0;
+	request.cache_dir = longest;
+	ost_kernel_destroy(found(&request));
+	request.cache_dir = "";
+	ost_kernel_destroy(found(&request));
+	image_destroy(image);
+}
+END_TEST
+
+/* ---- hostile memory, broken links ---- */
+
+/* Break the link at every read in turn. */
+START_TEST(a_broken_link_is_reported)
+{
+	struct image *image = image_create(&kinds[_i]);
+	struct ost_kernel_request request = request_for(image);
+	ost_kernel_destroy(found(&request));
+	uint64_t reads = image->reads;
+	for (uint64_t at = 1; at <= reads; at += at < 60 ? 1 : 7) {
+		struct ost_kernel *kernel;
+		image->reads = 0;
+		image->fail_at = (unsigned int)at;
+		struct ost_status status = ost_kernel_find(&request, &kernel);
+		if (ost_failed(status)) {
+			ck_assert_msg(status.code == OST_ERR_LINK, "read %u: %d %s", (unsigned int)at, status.code, status.text);
+		} else {
+			ost_kernel_destroy(kernel);	/* what failed was not needed: the banner */
+		}
+	}
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(random_memory)
+{
+	struct image *image = image_create(&kinds[_i % (int)(sizeof(kinds) / sizeof(kinds[0]))]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel;
+	uint32_t v = 104729u * (uint32_t)(_i + 1), dense = 1u << (_i % 12);
+	for (uint32_t at = IMAGE_VIRT; at < IMAGE_VIRT + IMAGE_LEN; at += 4) {
+		v = v * 1664525 + 1013904223;
+		if ((v >> 8) % (dense * 16) == 0) {
+			image_put32(image, at, v & 0x80 ? v : IMAGE_VIRT + (v >> 8 & 0x7ffffc));
+		}
+	}
+	struct ost_status status = ost_kernel_find(&request, &kernel);
+	ck_assert_uint_lt(image->bytes, 16u << 20);
+	if (!ost_failed(status)) {
+		struct ost_task task;
+		uint64_t addr;
+		(void)!ost_kernel_current(kernel, &image->cpu[0], &task).code;
+		(void)!ost_kernel_symbol(kernel, "kernel_function", &addr).code;
+		ost_kernel_destroy(kernel);
+	}
+	image_destroy(image);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("kernel");
+	TCase *tc = tcase_create("kernel"), *cache = tcase_create("cache");
+	const int n = sizeof(kinds) / sizeof(kinds[0]);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, every_kind, 0, n);
+	tcase_add_test(tc, symbols_and_tasks);
+	tcase_add_test(tc, user_memory_of_a_task);
+	tcase_add_test(tc, outlives_the_program_that_ran);
+	tcase_add_test(tc, progress_and_cancel);
+	tcase_add_test(tc, bad_states_say_what_to_do);
+	tcase_add_test(tc, code_and_symbols_must_agree);
+	tcase_add_loop_test(tc, a_broken_link_is_reported, 0, 4);
+	tcase_add_loop_test(tc, random_memory, 0, 40);
+	tcase_set_timeout(cache, 60);
+	tcase_add_checked_fixture(cache, clear_cache, clear_cache);
+	tcase_add_loop_test(cache, the_second_time_is_cheap, 0, n);
+	tcase_add_test(cache, another_kernel_is_noticed);
+	tcase_add_test(cache, damaged_files_are_ignored);
+	tcase_add_test(cache, lying_files_do_no_harm);
+	tcase_add_test(cache, no_place_for_a_cache);
+	suite_add_tcase(suite, tc);
+	suite_add_tcase(suite, cache);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "decode/decode.h"
+#include "session.h"
+#include "trace/core_v7.h"
+
+/* The kernel is read while it runs: what was caught in the middle of a change is looked at again. */
+#define ATTACH_TRIES 4
+
+struct ost_session {
+	struct ost_session_host host;
+	char *cache_dir;
+	struct ost_kernel *kernel;
+	struct ost_external *external;
+	struct ost_decoder *decoder;
+	struct ost_record plan, record;		/* kept for their storage */
+	struct ost_writer *writer;
+	struct ost_sink_fd file;
+	char *path;
+	int fd;					/* of the trace file, or -1 */
+	bool running;
+	struct ost_trace_stats last;		/* of the trace that has ended */
+	bool traced;				/* `last` means something */
+};
+
+struct ost_status ost_session_create(const struct ost_session_host *host, const char *cache_dir,
+		struct ost_session **ret)
+{
+	struct ost_session *s = calloc(1, sizeof(*s));
+
+	*ret = NULL;
+	if (!s)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	s->host = *host;
+	s->fd = -1;
+	if (cache_dir)
+		s->cache_dir = strdup(cache_dir);
+	ost_record_init(&s->plan);
+	ost_record_init(&s->record);
+	*ret = s;
+	return ost_ok();
+}
+
+static struct ost_status close_output(struct ost_session *s)
+{
+	struct ost_status status = ost_ok();
+
+	if (s->writer) {
+		status = ost_writer_close(s->writer);
+		ost_writer_destroy(s->writer);
+	}
+	if (s->fd >= 0 && close(s->fd) && !ost_failed(status))
+		status = ost_error(OST_ERR_SYSTEM, "the trace file could not be written to the end");
+	free(s->path);
+	s->writer = NULL;
+	s->path = NULL;
+	s->fd = -1;
+	return status;
+}
+
+static void release_tracer(struct ost_session *s)
+{
+	if (s->external) {
+		s->last = *ost_external_stats(s->external);
+		s->traced = true;
+		ost_external_destroy(s->external);
+	}
+	ost_decoder_destroy(s->decoder);
+	s->external = NULL;
+	s->decoder = NULL;
+	s->running = false;
+}
+
+/* Everything that belongs to one trace, without touching the target. A failure of the output is told by nobody. */
+static void drop_trace(struct ost_session *s)
+{
+	struct ost_status ignored = close_output(s);
+
+	(void)ignored;
+	release_tracer(s);
+}
+
+void ost_session_destroy(struct ost_session *s)
+{
+	if (!s)
+		return;
+	drop_trace(s);
+	ost_kernel_destroy(s->kernel);
+	ost_record_deinit(&s->plan);
+	ost_record_deinit(&s->record);
+	free(s->cache_dir);
+	free(s);
+}
+
+/* ---- attach ---- */
+
+static void report_progress(void *ctx, const char *what, unsigned int done, unsigned int total)
+{
+	struct ost_session *s = ctx;
+
+	if (s->host.progress)
+		s->host.progress(s->host.ctx, what, done, total);
+}
+
+static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state *cpus)
+{
+	for (unsigned int i = 0; i < s->host.target->cores; i++)
+		OST_TRY(ost_v7_read_state(s->host.target, i, &cpus[i]));
+	return ost_ok();
+}
+
+static struct ost_status find_kernel(struct ost_session *s, struct ost_kernel **ret)
+{
+	struct ost_cpu_state cpus[OST_EXTERNAL_MAX_CORES];
+	struct ost_kernel_request request = {
+		.cpus = cpus,
+		.n_cpus = s->host.target->cores,
+		.phys = s->host.phys,
+		.cache_dir = s->cache_dir,
+		.progress = report_progress,
+		.ctx = s,
+	};
+
+	OST_TRY(read_states(s, cpus));
+	return ost_kernel_find(&request, ret);
+}
+
+/* A list that changed under the reader, or a core caught where its task cannot be told, is worth another try. */
+static bool worth_retrying(struct ost_status status)
+{
+	return status.code == OST_ERR_NOT_FOUND || status.code == OST_ERR_FORMAT || status.code == OST_ERR_FAULT;
+}
+
+struct ost_status ost_session_attach(struct ost_session *s, uint32_t away)
+{
+	struct ost_status status = ost_ok();
+	struct ost_kernel *kernel = NULL;
+
+	(void)away;	/* a core that is stopped already stays so: ost_v7_read_state() */
+	for (int i = 0; i < ATTACH_TRIES; i++) {
+		status = find_kernel(s, &kernel);
+		if (!ost_failed(status) || !worth_retrying(status))
+			break;
+	}
+	if (ost_failed(status))
+		return status;
+	ost_kernel_destroy(s->kernel);
+	s->kernel = kernel;
+	return ost_ok();
+}
+
+struct ost_kernel *ost_session_kernel(struct ost_session *s)
+{
+	return s->kernel;
+}
+
+/* ---- the tracer's questions ---- */
+
+static struct ost_status plan_event(void *ctx, const struct ost_event *event, bool *final)
+{
+	struct ost_session *s = ctx;
+
+	*final = false;
+	return ost_decode(s->decoder, event, &s->plan);
+}
+
+static struct ost_status emit_event(void *ctx, const struct ost_event *event)
+{
+	struct ost_session *s = ctx;
+
+	if (!s->writer)
+		return ost_ok();	/* the output is closed: a stop that is being repeated */
+	OST_TRY(ost_decode(s->decoder, event, &s->record));
+	return ost_writer_put(s->writer, &s->record);
+}
+
+/* ---- start ---- */
+
+static struct ost_status call_numbers(const struct ost_session_options *options, uint32_t *nr, const char **culprit)
+{
+	for (size_t i = 0; i < options->calls; i++) {
+		if (ost_failed(ost_syscall_number(OST_ABI_ARM, options->call[i], &nr[i]))) {
+			*culprit = options->call[i];
+			return ost_error(OST_ERR_ARGUMENT, "there is no such syscall: use names as strace prints them");
+		}
+	}
+	return ost_ok();
+}
+
+static struct ost_status create_tracer(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
+{
+	struct ost_trace_hooks hooks = { .ctx = s, .plan = plan_event, .emit = emit_event };
+	uint32_t reserved[OST_EXTERNAL_MAX_CORES] = { 0 };
+	uint32_t *nr = calloc(o->calls + 1, sizeof(*nr));
+	struct ost_trace_config config = {
+		.layout = ost_kernel_layout(s->kernel),
+		.filter = {
+			.pid = o->pid, .pids = o->pids, .tgid = o->tgid, .tgids = o->tgids, .comm = o->comm, .comms = o->comms,
+			.no_follow = o->no_follow, .nr = nr, .nrs = o->calls,
+		},
+		.units_reserved = reserved,
+	};
+	struct ost_status status;
+
+	if (!nr)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	for (unsigned int i = 0; i < s->host.target->cores; i++)
+		reserved[i] = s->host.units_used(s->host.ctx, i);
+	status = call_numbers(o, nr, culprit);
+	if (!ost_failed(status))
+		status = ost_external_create(s->host.target, &config, &hooks, &s->external);
+	free(nr);
+	return status;
+}
+
+static struct ost_status create_decoder(struct ost_session *s, const struct ost_session_options *o)
+{
+	struct ost_decoder_options options = { .string_limit = o->string_limit, .verbose = o->verbose };
+
+	return ost_decoder_create(&options, &s->decoder);
+}
+
+static int64_t wall_offset_ns(struct ost_session *s)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - (int64_t)s->host.target->ops->now_ns(s->host.target->ctx);
+}
+
+static struct ost_status open_file(struct ost_session *s, const char *path, struct ost_sink *ret)
+{
+	s->path = strdup(path);
+	if (!s->path)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (s->fd < 0)
+		return ost_error(OST_ERR_SYSTEM, "the trace file cannot be opened for writing");
+	ost_sink_fd_init(&s->file, s->fd);
+	*ret = s->file.sink;
+	return ost_ok();
+}
+
+static struct ost_status open_output(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
+{
+	struct ost_writer_options options = {
+		.pid = OST_PID_FILE, .time = o->time, .duration = o->duration, .wall_offset_ns = wall_offset_ns(s),
+	};
+	struct ost_sink sink = { .write = s->host.print, .ctx = s->host.ctx };
+	struct ost_status status;
+
+	if (o->path) {
+		*culprit = o->path;
+		OST_TRY(open_file(s, o->path, &sink));
+	}
+	*culprit = o->format;
+	status = ost_writer_create(o->format ? o->format : "text", &options, &sink, &s->writer);
+	if (!ost_failed(status))
+		*culprit = NULL;
+	return status;
+}
+
+static void tell_units(struct ost_session *s, bool taken)
+{
+	for (unsigned int i = 0; i < s->host.target->cores; i++)
+		s->host.units_taken(s->host.ctx, i, ost_external_units(s->external, i), taken);
+}
+
+static struct ost_status start_trace(struct ost_session *s, const struct ost_session_options *o, uint32_t away,
+		const char **culprit)
+{
+	OST_TRY(create_decoder(s, o));
+	OST_TRY(create_tracer(s, o, culprit));
+	OST_TRY(open_output(s, o, culprit));
+	OST_TRY(ost_external_start(s->external, away));
+	tell_units(s, true);
+	s->running = true;
+	return ost_ok();
+}
+
+struct ost_status ost_session_start(struct ost_session *s, const struct ost_session_options *options, uint32_t away,
+		const char **ret_culprit)
+{
+	struct ost_status status;
+
+	*ret_culprit = NULL;
+	if (s->running)
+		return ost_error(OST_ERR_STATE, "a trace is running already: openst_stop ends it");
+	if (s->external)
+		return ost_error(OST_ERR_STATE, "the last trace has not been taken off the target: openst_stop first");
+	if (!s->kernel)
+		return ost_error(OST_ERR_STATE, "the kernel has not been found yet");
+	status = start_trace(s, options, away, ret_culprit);
+	if (ost_failed(status)) {
+		int saved = errno;
+
+		drop_trace(s);
+		s->traced = false;
+		errno = saved;
+	}
+	return status;
+}
+
+bool ost_session_running(const struct ost_session *s)
+{
+	return s->running;
+}
+
+bool ost_session_busy(const struct ost_session *s)
+{
+	return s && s->external;
+}
+
+/* ---- serve, stop ---- */
+
+struct ost_status ost_session_serve(struct ost_session *s, uint64_t budget_ns, uint32_t away, uint32_t halt_wanted,
+		uint32_t *ret_foreign)
+{
+	struct ost_external_result result = { 0 };
+	struct ost_status status;
+
+	*ret_foreign = 0;
+	if (!s->running)
+		return ost_ok();
+	status = ost_external_poll(s->external, budget_ns, 0, away, halt_wanted, &result);
+	*ret_foreign = result.foreign;
+	if (ost_failed(status))
+		return status;
+	return result.hits ? ost_ok() : ost_writer_flush(s->writer);
+}
+
+struct ost_status ost_session_stop(struct ost_session *s, uint32_t away)
+{
+	struct ost_status stopped = ost_ok();
+	struct ost_status closed;
+
+	if (s->external) {
+		if (s->running)
+			tell_units(s, false);
+		stopped = ost_external_stop(s->external, away);
+	}
+	s->running = false;
+	closed = close_output(s);
+	if (ost_failed(stopped))
+		return stopped;		/* the tracer still knows what to put back */
+	release_tracer(s);
+	return closed;
+}
+
+void ost_session_forget(struct ost_session *s)
+{
+	if (s->external) {
+		if (s->running)
+			tell_units(s, false);
+		ost_external_forget(s->external);
+	}
+	drop_trace(s);
+	ost_kernel_destroy(s->kernel);
+	s->kernel = NULL;
+}
+
+const struct ost_trace_stats *ost_session_stats(const struct ost_session *s)
+{
+	if (s->external)
+		return ost_external_stats(s->external);
+	return s->traced ? &s->last : NULL;
+}
+
+const char *ost_session_output(const struct ost_session *s)
+{
+	if (!s->running)
+		return NULL;
+	return s->path ? s->path : "console";
+}

@@ -13,6 +13,7 @@
 struct log_area {
 	unsigned int used; // bytes of text after this header
 	unsigned int calls;
+	unsigned int signals; // handled by the first task: its children look here
 	char text[]; // "PID CALL = RESULT\n"...
 };
 

@@ -42,11 +42,49 @@ struct action {
 // What the handler saw; it says nothing itself, since its calls come after the line of the call that it interrupts.
 static volatile int handled;
 static volatile long handler_pid;
+static struct log_area *shared;
 
 static void on_signal(int signal)
 {
 	handled = signal;
 	handler_pid = sys(__NR_getpid);
+	__atomic_fetch_add(&shared->signals, 1, __ATOMIC_SEQ_CST);
+}
+
+static void x_sleep(struct task *t, long ms)
+{
+	struct timespec ts = { 0, (int)(ms * 1000000) };
+
+	say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=%ld}, NULL)", ms * 1000000);
+}
+
+static void x_kill(struct task *t, long pid, int signal, const char *name)
+{
+	say(t, sys(__NR_kill, pid, signal), "kill(%ld, %s)", pid, name);
+}
+
+// One look at which call a task sleeps in: -1 when it runs. No step here relies on time, since a host may be slow.
+static long call_of(struct task *t, long pid, long tid)
+{
+	char found[256];
+	const char *path = text(t, "/proc/%ld/task/%ld/syscall", pid, tid);
+	long fd = say(t, sys(__NR_openat, -100, path, 0), "openat(AT_FDCWD, %s, O_RDONLY)", quote_path(t, path));
+	long r = sys(__NR_read, fd, found, sizeof(found) - 1);
+
+	say(t, r, "read(%ld, %s, %zu)", fd, r < 0 ? address(t, found) : quote(t, found, (size_t)r), sizeof(found) - 1);
+	PLAIN(t, close, "%ld", fd);
+	found[r < 0 ? 0 : r] = 0;
+	return r > 0 && found[0] >= '0' && found[0] <= '9' ? atol(found) : -1;
+}
+
+static void wait_until_in(struct task *t, long pid, long tid, long nr)
+{
+	for (int i = 0; call_of(t, pid, tid) != nr; i++) {
+		if (i > 5000) {
+			__builtin_trap();
+		}
+		x_sleep(t, 2);
+	}
 }
 
 static void x_sigaction(struct task *t, int signal, const char *name, unsigned long flags, const char *flags_text)
@@ -120,12 +158,55 @@ static void kills(struct task *t)
 	say(t, sys(__NR_kill, t->tid, 99), "kill(%d, 99)", t->tid);
 }
 
-static void x_alarm(struct task *t, long usec)
+static void timers(struct task *t)
 {
-	struct { long isec, iusec, sec, usec; } it = { 0, 0, 0, usec };
+	struct { long isec, iusec, sec, usec; } it = { 0, 0, 900, 5 }, zero = { 0, 0, 0, 0 };
 
-	say(t, sys(__NR_setitimer, ITIMER_REAL, &it, NULL),
-		"setitimer(ITIMER_REAL, {it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=0, tv_usec=%ld}}, NULL)", usec);
+	say(t, sys(__NR_setitimer, ITIMER_REAL, &it, NULL), "setitimer(ITIMER_REAL, {it_interval={tv_sec=0, tv_usec=0}, "
+		"it_value={tv_sec=900, tv_usec=5}}, NULL)");
+	long r = sys(__NR_getitimer, ITIMER_REAL, &it);
+	say(t, r, "getitimer(ITIMER_REAL, {it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=%ld, tv_usec=%ld}})", it.sec,
+		it.usec);
+	r = sys(__NR_setitimer, ITIMER_REAL, &zero, &it);
+	say(t, r, "setitimer(ITIMER_REAL, {it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=0, tv_usec=0}}, "
+		"{it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=%ld, tv_usec=%ld}})", it.sec, it.usec);
+}
+
+// A child that sends its parent a signal when that sleeps in a call, and then, once the handler ran, data into a pipe.
+static long start_sender(struct task *t, long nr, int fd)
+{
+	long parent = t->tid;
+	unsigned int before = t->log->signals;
+	long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid) {
+		return say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+	}
+	t->tid = (int)sys(__NR_getpid);
+	say(t, t->tid, "getpid()");
+	wait_until_in(t, parent, parent, nr);
+	x_kill(t, parent, SIGALRM, "SIGALRM");
+	while (__atomic_load_n(&t->log->signals, __ATOMIC_SEQ_CST) == before) {
+		x_sleep(t, 2);
+	}
+	if (fd >= 0) {
+		say(t, sys(__NR_write, fd, "go", 2), "write(%d, \"go\", 2)", fd);
+	}
+	say_line(t, "exit_group(0) = ?");
+	(void)sys(__NR_exit_group, 0);
+	__builtin_trap();
+}
+
+static void x_wait(struct task *t, long pid)
+{
+	int status = 0;
+	long r = sys(__NR_wait4, pid, &status, 0, NULL);
+
+	if (WIFSIGNALED(status)) {
+		say(t, r, "wait4(%ld, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}], 0, NULL)", pid);
+	} else {
+		say(t, r, "wait4(%ld, [{WIFEXITED(s) && WEXITSTATUS(s) == %d}], 0, NULL)", pid, WEXITSTATUS(status));
+	}
 }
 
 // A blocking read that a signal ends, with a handler that lets it fail, and one that restarts it.
@@ -136,35 +217,19 @@ static void interrupted_reads(struct task *t)
 	long r = sys(__NR_pipe2, p, 0);
 
 	say(t, r, "pipe2([%d, %d], 0)", p[0], p[1]);
-	for (int i = 0; i < 5; i++) {
-		x_alarm(t, 20000);
+	for (int i = 0; i < 8; i++) {
+		int restart = i >= 4;
+		if (i == 4) {
+			x_sigaction(t, SIGALRM, "SIGALRM", SA_RESTART, "SA_RESTART");
+		}
+		long child = start_sender(t, __NR_read, restart ? p[1] : -1);
 		r = sys(__NR_read, p[0], data, sizeof(data));
 		say_line(t, "read(%d, %p, 16) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)", p[0], (void *)data);
-		say_handled(t, r, false);
-	}
-	x_sigaction(t, SIGALRM, "SIGALRM", SA_RESTART, "SA_RESTART");
-	for (int i = 0; i < 5; i++) {
-		long child = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
-		if (child == 0) {
-			t->tid = (int)sys(__NR_getpid);
-			say(t, t->tid, "getpid()");
-			struct timespec ts = { 0, 300000000 };
-			say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=300000000}, NULL)");
-			say(t, sys(__NR_write, p[1], "go", 2), "write(%d, \"go\", 2)", p[1]);
-			say_line(t, "exit_group(%d) = ?", i);
-			(void)sys(__NR_exit_group, i);
+		say_handled(t, restart ? p[0] : r, restart);
+		if (restart) {
+			say(t, r, "read(%d, %s, 16)", p[0], quote(t, data, (size_t)r));
 		}
-		say(t, child, "clone(child_stack=NULL, flags=SIGCHLD)");
-		x_alarm(t, 20000);
-		r = sys(__NR_read, p[0], data, sizeof(data));
-		if (handled) {
-			say_line(t, "read(%d, %p, 16) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)", p[0], (void *)data);
-			say_handled(t, p[0], true);
-		}
-		say(t, r, "read(%d, %s, 16)", p[0], quote(t, data, (size_t)r));
-		int status;
-		r = sys(__NR_wait4, child, &status, 0, NULL);
-		say(t, r, "wait4(%ld, [{WIFEXITED(s) && WEXITSTATUS(s) == %d}], 0, NULL)", child, WEXITSTATUS(status));
+		x_wait(t, child);
 	}
 	PLAIN(t, close, "%d", p[0]);
 	PLAIN(t, close, "%d", p[1]);
@@ -172,23 +237,26 @@ static void interrupted_reads(struct task *t)
 
 static void interrupted_sleeps(struct task *t)
 {
-	struct timespec ts = { 5, 0 }, left;
+	struct timespec ts = { 600, 0 }, left;
 
 	for (int i = 0; i < 3; i++) {
-		x_alarm(t, 20000);
+		long child = start_sender(t, __NR_nanosleep, -1);
 		long r = sys(__NR_nanosleep, &ts, &left);
-		say_line(t, "nanosleep({tv_sec=5, tv_nsec=0}, {tv_sec=%lld, tv_nsec=%ld}) = "
+		say_line(t, "nanosleep({tv_sec=600, tv_nsec=0}, {tv_sec=%lld, tv_nsec=%ld}) = "
 			"? ERESTART_RESTARTBLOCK (Interrupted by signal)", (long long)left.tv_sec, (long)left.tv_nsec);
 		say_handled(t, r, false);
-		x_alarm(t, 20000);
+		x_wait(t, child);
+		child = start_sender(t, __NR_clock_nanosleep, -1);
 		r = sys(__NR_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, &left);
-		say_line(t, "clock_nanosleep(CLOCK_MONOTONIC, 0, {tv_sec=5, tv_nsec=0}, {tv_sec=%lld, tv_nsec=%ld}) = "
+		say_line(t, "clock_nanosleep(CLOCK_MONOTONIC, 0, {tv_sec=600, tv_nsec=0}, {tv_sec=%lld, tv_nsec=%ld}) = "
 			"? ERESTART_RESTARTBLOCK (Interrupted by signal)", (long long)left.tv_sec, (long)left.tv_nsec);
 		say_handled(t, r, false);
-		x_alarm(t, 20000);
+		x_wait(t, child);
+		child = start_sender(t, __NR_pause, -1);
 		r = sys(__NR_pause);
 		say_line(t, "pause() = ? ERESTARTNOHAND (To be restarted if no handler)");
 		say_handled(t, r, false);
+		x_wait(t, child);
 	}
 }
 
@@ -221,7 +289,9 @@ static void waits_for_signals(struct task *t)
 
 void scene_signals(struct task *t)
 {
+	shared = t->log;
 	masks(t);
+	timers(t);
 	x_sigaction(t, SIGUSR1, "SIGUSR1", 0, "0");
 	x_sigaction(t, SIGUSR1, "SIGUSR1", SA_RESTART, "SA_RESTART");
 	x_sigaction(t, SIGUSR2, "SIGUSR2", 0, "0");
@@ -254,18 +324,6 @@ static void child_of(struct task *t, int code)
 	}
 	say_line(t, "exit_group(%d) = ?", code);
 	(void)sys(__NR_exit_group, code);
-}
-
-static void x_wait(struct task *t, long pid)
-{
-	int status = 0;
-	long r = sys(__NR_wait4, pid, &status, 0, NULL);
-
-	if (WIFSIGNALED(status)) {
-		say(t, r, "wait4(%ld, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}], 0, NULL)", pid);
-	} else {
-		say(t, r, "wait4(%ld, [{WIFEXITED(s) && WEXITSTATUS(s) == %d}], 0, NULL)", pid, WEXITSTATUS(status));
-	}
 }
 
 static void forks(struct task *t)
@@ -416,18 +474,6 @@ static void vforks(struct task *t, const char *self)
 	say(t, sys(__NR_munmap, stack, STACK_SIZE), "munmap(%p, %d)", (void *)stack, STACK_SIZE);
 }
 
-static void x_sleep(struct task *t, long ms)
-{
-	struct timespec ts = { 0, (int)(ms * 1000000) };
-
-	say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=%ld}, NULL)", ms * 1000000);
-}
-
-static void x_kill(struct task *t, long pid, int signal, const char *name)
-{
-	say(t, sys(__NR_kill, pid, signal), "kill(%ld, %s)", pid, name);
-}
-
 // A call that is cut off by death.
 static void killed_inside(struct task *t)
 {
@@ -441,7 +487,7 @@ static void killed_inside(struct task *t)
 			__builtin_trap();
 		}
 		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
-		x_sleep(t, 300);
+		wait_until_in(t, pid, pid, __NR_pause);
 		x_kill(t, pid, SIGKILL, "SIGKILL");
 		x_wait(t, pid);
 	}
@@ -450,25 +496,26 @@ static void killed_inside(struct task *t)
 // Stopped and continued, a sleep goes on by a call of the kernel's own.
 static void stopped_inside(struct task *t)
 {
-	for (int i = 0; i < 2; i++) {
-		long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
-		if (pid == 0) {
-			struct timespec ts = { 1, 500000000 };
-			t->tid = (int)sys(__NR_getpid);
-			say(t, t->tid, "getpid()");
-			long r = sys(__NR_nanosleep, &ts, NULL);
-			say_line(t, "nanosleep({tv_sec=1, tv_nsec=500000000}, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)");
-			say(t, r, "restart_syscall(<... resuming interrupted nanosleep ...>)");
-			say_line(t, "exit_group(0) = ?");
-			(void)sys(__NR_exit_group, 0);
-		}
-		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
-		x_sleep(t, 400);
-		x_kill(t, pid, SIGSTOP, "SIGSTOP");
-		x_sleep(t, 100);
-		x_kill(t, pid, SIGCONT, "SIGCONT");
-		x_wait(t, pid);
+	int status = 0;
+	long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		struct timespec ts = { 4, 0 };
+		t->tid = (int)sys(__NR_getpid);
+		say(t, t->tid, "getpid()");
+		long r = sys(__NR_nanosleep, &ts, NULL);
+		say_line(t, "nanosleep({tv_sec=4, tv_nsec=0}, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)");
+		say(t, r, "restart_syscall(<... resuming interrupted nanosleep ...>)");
+		say_line(t, "exit_group(0) = ?");
+		(void)sys(__NR_exit_group, 0);
 	}
+	say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+	wait_until_in(t, pid, pid, __NR_nanosleep);
+	x_kill(t, pid, SIGSTOP, "SIGSTOP");
+	long r = sys(__NR_wait4, pid, &status, WUNTRACED, NULL);
+	say(t, r, "wait4(%ld, [{WIFSTOPPED(s) && WSTOPSIG(s) == SIGSTOP}], WSTOPPED, NULL)", pid);
+	x_kill(t, pid, SIGCONT, "SIGCONT");
+	x_wait(t, pid);
 }
 
 void scene_processes(struct task *t, const char *self)
@@ -607,8 +654,8 @@ static void group_ends(struct task *t, struct thread *th)
 			say(t, t->tid, "getpid()");
 			start_thread(t, &th[0], waiting_thread);
 			start_thread(t, &th[1], waiting_thread);
-			struct timespec ts = { 0, 300000000 };
-			say(t, sys(__NR_nanosleep, &ts, NULL), "nanosleep({tv_sec=0, tv_nsec=300000000}, NULL)");
+			wait_until_in(t, t->tid, th[0].tid, __NR_futex);
+			wait_until_in(t, t->tid, th[1].tid, __NR_futex);
 			say_line(t, "exit_group(%d) = ?", code);
 			(void)sys(__NR_exit_group, code);
 		}

@@ -156,14 +156,15 @@ struct ost_status ost_v7_diagnose(struct ost_v7_core *core)
 	get(core, PRSR, &core->prsr);
 	OST_TRY(ost_v7_flush(core));
 	if (!(core->prsr & PRSR_POWERED))
-		return ost_error_at(OST_ERR_STATE, "core is powered down: bring it up, or boot with cpuidle.off=1 nohlt", core->core);
+		return ost_error_at(OST_ERR_STATE, "core is powered down: bring it up, or boot with cpuidle.off=1 nohlt",
+			core->core);
 	if (core->prsr & PRSR_IN_RESET)
 		return ost_error_at(OST_ERR_STATE, "core is held in reset: release it and try again", core->core);
 	get(core, OSLSR, &oslsr);
 	OST_TRY(ost_v7_flush(core));
 	if (oslsr & OSLSR_LOCKED)
-		return ost_error_at(OST_ERR_STATE, "core's debug registers are locked (OS lock): let it finish booting and try again",
-			core->core);
+		return ost_error_at(OST_ERR_STATE,
+			"core's debug registers are locked (OS lock): let it finish booting and try again", core->core);
 	return ost_ok();
 }
 
@@ -302,8 +303,8 @@ static uint32_t opened(uint32_t dacr)
 }
 
 /*
- * After an abort the core executes nothing until the sticky flags are cleared, so that a bad pointer costs its own range
- * only: status is taken after each range, and then cleared.
+ * After an abort the core executes nothing until the sticky flags are cleared. Status is taken after each range, and
+ * then cleared, so that a bad pointer costs its own range only.
  */
 static void queue_range(struct ost_v7_core *core, const struct ost_v7_fetch *f, uint32_t *word, uint32_t *status)
 {
@@ -543,9 +544,6 @@ static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
 
 static void queue_pass(struct ost_v7_core *core, const struct ost_v7_pass *pass)
 {
-	/* one that may abort: should it do so, the core is restarted where it stood, and for that PC must be written */
-	if (pass->kind == OST_V7_PASS_EXECUTE && (pass->insn & 0x0c000000))
-		queue_pc(core, pass->addr, false);
 	if (pass->kind == OST_V7_PASS_EXECUTE)
 		feed(core, pass->insn);
 	if (pass->kind == OST_V7_PASS_CPS)
@@ -554,13 +552,16 @@ static void queue_pass(struct ost_v7_core *core, const struct ost_v7_pass *pass)
 		queue_set(core, OST_V7_LR, pass->addr + 4);
 }
 
-/* PC is at its place: give r12 back and go. *status tells afterwards whether all that was fed was executed. */
+/*
+ * PC is at its place: give r12 back and go. *status tells afterwards whether all that was fed was executed. If it was
+ * not, sticky flags are set, and the restart is not obeyed as long as they are: they are not cleared here.
+ */
 static void queue_go(struct ost_v7_core *core, uint32_t dscr, uint32_t *status)
 {
 	queue_set(core, 12, core->reg[12]);
 	get(core, DSCR, status);
 	put(core, DSCR, dscr & DSCR_KEEP);
-	put(core, DRCR, DRCR_RESTART | DRCR_CLEAR);
+	put(core, DRCR, DRCR_RESTART);
 }
 
 static struct ost_status wait_halted(struct ost_v7_core *core, uint64_t limit_ns)
@@ -685,8 +686,8 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
 }
 
 /*
- * The instruction that was fed did not complete, nor did anything after it, and the core was restarted where it stood:
- * it is back at the breakpoint, with the scratch value in r12. Let it execute the instruction by itself.
+ * The instruction that was fed did not complete, nor did anything after it: the core stands at the breakpoint as
+ * before, with the scratch value in r12. Let it execute the instruction by itself.
  */
 static struct ost_status leave_refused(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
 {

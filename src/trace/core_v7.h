@@ -167,6 +167,7 @@ struct ost_status ost_v7_diagnose(struct ost_v7_core *core) OST_CHECK;
  * is stopped already stays so, with every register as it was. OST_ERR_STATE: powered down, in reset, or it does not
  * stop within 100 ms. `cpu` in ret is the target's core number.
  */
-struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret) OST_CHECK;
+struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n,
+		struct ost_cpu_state *ret) OST_CHECK;
 
 #endif /* OPENST_TRACE_CORE_V7_H */

@@ -8,7 +8,10 @@
 
 #define MAX_WANTS 48u
 #define PIECE_WANTED 32u		/* what a string's first want is (base/mem.h) */
+#define PIECE_MAX 128u
 #define HISTORY 1024u
+/* A call that needed more than one piece has the next ones like it held until all is there. */
+#define HELD_AFTER_MISS 16u
 /* After hits, this many polls that find nothing end a turn. */
 #define IDLE_POLLS 3u
 /* Idle polls between two looks at whether a breakpoint is still there, and at whether a core is up again. */
@@ -46,7 +49,9 @@ struct cpu {
 
 struct history {
 	uint32_t tag;
-	bool one_round;				/* the last call like this needed no second look */
+	uint8_t held;				/* so many calls like this are yet to be held: one took a second look */
+	bool one_round;				/* the last one didn't */
+	uint8_t piece;				/* bytes of a string that would have been enough */
 	bool exit_reads;			/* its exit had memory to read */
 };
 
@@ -197,8 +202,8 @@ static void account_stop(struct ost_external *ext, struct cpu *cpu)
 }
 
 /* Let the core go, fetching n ranges on the way; the same run polls all cores. */
-static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_v7_fetch *fetch, size_t n,
-		bool *ret_fetched)
+static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_v7_fetch *fetch,
+		size_t n, bool *ret_fetched)
 {
 	const struct ost_v7_pass *pass = &ext->pass[hit->point];
 	struct ost_v7_core *poll[OST_EXTERNAL_MAX_CORES];
@@ -270,7 +275,8 @@ static struct ost_status add_fault(struct ost_external *ext, struct ost_capture 
 }
 
 /* Take what capture wants into the round. What isn't the user's is unreadable: the kernel would not take it either. */
-static struct ost_status take_wants(struct ost_external *ext, struct round *round, struct ost_capture *capture, bool widen)
+static struct ost_status take_wants(struct ost_external *ext, struct round *round, struct ost_capture *capture,
+		uint32_t piece)
 {
 	struct ost_range want[MAX_WANTS];
 	size_t n;
@@ -283,8 +289,8 @@ static struct ost_status take_wants(struct ost_external *ext, struct round *roun
 
 		if (!want[i].len)
 			continue;
-		if (widen && want[i].len == PIECE_WANTED)
-			want[i].len = OST_EXTERNAL_PIECE < room ? OST_EXTERNAL_PIECE : room;
+		if (want[i].len == PIECE_WANTED && piece > PIECE_WANTED)
+			want[i].len = piece < room ? piece : room;
 		if (want[i].addr >= user_end(ext) || want[i].len > room) {
 			OST_TRY(add_fault(ext, capture, want[i].addr, want[i].len));
 			continue;
@@ -348,8 +354,7 @@ static struct history *history_of(struct ost_external *ext, const struct ost_tra
 	struct history *history = &ext->history[(tag ^ tag >> 10) % HISTORY];
 
 	if (history->tag != tag)
-		history->one_round = history->exit_reads = false;
-	history->tag = tag;
+		*history = (struct history){ .tag = tag, .piece = PIECE_WANTED };
 	return history;
 }
 
@@ -360,27 +365,50 @@ struct plan {
 	uint32_t bytes;
 };
 
+static bool may_go_early(const struct history *history)
+{
+	return history->one_round && !history->held;
+}
+
+/* How much of each string that was given more than it asked for would have been enough. */
+static void note_lengths(struct history *history, const struct round *round)
+{
+	for (size_t i = 0; history && i < round->n; i++) {
+		const struct ost_v7_fetch *f = &round->fetch[i];
+		const uint8_t *end = f->fault || f->len <= PIECE_WANTED ? f->buf : memchr(f->buf, 0, f->len);
+		size_t need = end ? (size_t)(end - f->buf) + 1 : f->len + 1;
+
+		while (history->piece < need && history->piece < PIECE_MAX)
+			history->piece *= 2;
+	}
+}
+
 /* One round of fetching; *ret_done when there is nothing (more) to fetch in this stop. */
-static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, struct plan *plan, uint32_t away, bool *ret_done)
+static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, struct plan *plan, uint32_t away,
+		bool *ret_done)
 {
 	struct round round = { .n = 0 };
 	bool final = false, early;
+	uint32_t piece;
 	struct ost_status status = ext->hooks.plan(ext->hooks.ctx, plan->event, &final);
 
 	*ret_done = true;
 	note_failure(ext, status);
 	if (ost_failed(status))
 		return ost_ok();
-	OST_TRY(take_wants(ext, &round, plan->event->at_entry, !final));
-	OST_TRY(take_wants(ext, &round, plan->event->at_exit, !final));
+	early = final || (plan->history && may_go_early(plan->history) && plan->rounds == 0);
+	piece = final ? 0 : early ? plan->history->piece : OST_EXTERNAL_PIECE;
+	OST_TRY(take_wants(ext, &round, plan->event->at_entry, piece));
+	OST_TRY(take_wants(ext, &round, plan->event->at_exit, piece));
 	if (!round.n)
 		return ost_ok();
 	OST_TRY(place_bytes(&round));
 	plan->rounds++;
 	plan->bytes += round.len;
-	early = (final || (plan->history && plan->history->one_round && plan->rounds == 1))
-		&& round.n < MAX_WANTS && ost_v7_fetch_fits(round.fetch, round.n) == round.n;
+	early = early && round.n < MAX_WANTS && ost_v7_fetch_fits(round.fetch, round.n) == round.n;
 	status = early ? fetch_leaving(ext, hit, &round, away) : fetch_held(ext, hit, &round);
+	if (!ost_failed(status) && !early && plan->rounds == 1)
+		note_lengths(plan->history, &round);
 	*ret_done = early || plan->rounds >= OST_EXTERNAL_ROUNDS || plan->bytes >= OST_EXTERNAL_BYTES;
 	free(round.bytes);
 	return status;
@@ -408,16 +436,22 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 		return ost_ok();
 	if (hit->left && wants_more(ext, &plan)) {
 		ext->stats.strings_late++;
-		history->one_round = false;
-	} else {
-		history->one_round = plan.rounds == 1;
+		plan.rounds++;
+	}
+	history->one_round = plan.rounds == 1;
+	if (!history->one_round) {
+		history->held = HELD_AFTER_MISS;
+		if (history->piece < PIECE_MAX)
+			history->piece *= 2;
+	} else if (history->held) {
+		history->held--;
 	}
 	return ost_ok();
 }
 
 /* ---- who is it ---- */
 
-#define ID_FETCHES 5u
+#define ID_FETCHES 8u
 
 /* Queue-able pieces of a kernel field, which may cross a page. */
 static size_t add_field(struct ost_v7_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
@@ -436,22 +470,21 @@ static struct ost_status fetch_kernel(struct hit *hit, struct ost_v7_fetch *fetc
 	OST_TRY(ost_v7_fetch_now(&hit->cpu->v7, fetch, n));
 	for (size_t i = 0; i < n; i++) {
 		if (fetch[i].fault)
-			return ost_error_at(OST_ERR_FAULT, "kernel memory cannot be read at a syscall: is this the kernel that was found?",
-				fetch[i].addr);
+			return ost_error_at(OST_ERR_FAULT,
+				"kernel memory cannot be read at a syscall: is this the kernel that was found?", fetch[i].addr);
 	}
 	return ost_ok();
 }
 
 static struct ost_status task_of_thread_info(struct ost_external *ext, struct hit *hit, uint64_t key, uint64_t *ret)
 {
-	struct ost_v7_fetch fetch[1];
+	struct ost_v7_fetch fetch[2];
 	uint8_t bytes[4];
 
 	*ret = key;
 	if (ext->layout.current == OST_CURRENT_R9_TASK)
 		return ost_ok();
-	add_field(fetch, 0, key + ext->layout.thread_info_task, 4, bytes);
-	OST_TRY(fetch_kernel(hit, fetch, 1));
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, key + ext->layout.thread_info_task, 4, bytes)));
 	*ret = ost_le32(bytes);
 	return ost_ok();
 }
@@ -515,7 +548,8 @@ static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_tra
 		task->arg[i] = reg(hit, i);
 }
 
-static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, uint32_t away)
+static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task,
+		uint32_t away)
 {
 	struct ost_event event;
 	struct history *history = history_of(ext, task);
@@ -575,14 +609,13 @@ static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, 
 /* The value that the exit points other than the skipped one have in r0. */
 static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, int64_t *ret)
 {
-	struct ost_v7_fetch fetch[1];
+	struct ost_v7_fetch fetch[2];
 	uint8_t bytes[4];
 
 	*ret = (int32_t)reg(hit, 0);
 	if (ext->layout.point[hit->point].kind != OST_POINT_EXIT_SKIPPED)
 		return ost_ok();
-	add_field(fetch, 0, reg(hit, OST_V7_SP), 4, bytes);
-	OST_TRY(fetch_kernel(hit, fetch, 1));
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, reg(hit, OST_V7_SP), 4, bytes)));
 	*ret = (int32_t)ost_le32(bytes);
 	return ost_ok();
 }
@@ -638,8 +671,8 @@ static void after_exit(struct ost_external *ext, struct hit *hit, struct ost_tra
 		end_task(ext, hit, task);
 }
 
-static struct ost_status plan_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, struct ost_event *event,
-		uint32_t away)
+static struct ost_status plan_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task,
+		struct ost_event *event, uint32_t away)
 {
 	struct ost_status status;
 	struct ost_range range;
@@ -734,7 +767,8 @@ static struct ost_status child_key(struct ost_external *ext, struct hit *hit, ui
 	return ost_ok();
 }
 
-static struct ost_status meet_child(struct ost_external *ext, struct hit *hit, uint64_t key, struct ost_trace_task **ret)
+static struct ost_status meet_child(struct ost_external *ext, struct hit *hit, uint64_t key,
+		struct ost_trace_task **ret)
 {
 	struct ost_trace_task *task = ost_trace_table_find(ext->table, key);
 
@@ -804,13 +838,12 @@ static bool find_point(const struct ost_external *ext, uint32_t pc, unsigned int
 static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
 {
 	struct ost_point *point = &ext->layout.point[hit->point];
-	struct ost_v7_fetch fetch[1];
+	struct ost_v7_fetch fetch[2];
 	uint8_t bytes[4];
 
 	if (ext->verified[hit->point])
 		return ost_ok();
-	add_field(fetch, 0, point->addr, 4, bytes);
-	OST_TRY(fetch_kernel(hit, fetch, 1));
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, point->addr, 4, bytes)));
 	if (ost_le32(bytes) != point->insn) {
 		point->insn = ost_le32(bytes);
 		ext->pass[hit->point] = ost_v7_classify((uint32_t)point->addr, point->insn);
@@ -1029,12 +1062,8 @@ static struct ost_status run_turn(struct ost_external *ext, struct turn *turn, u
 		if (polled)
 			OST_TRY(poll_all(ext, turn->away | turn->ret->foreign));
 		OST_TRY(serve_stopped(ext, turn, &served));
-		if (polled && !served) {
-			ext->stats.idle_flushes++;
-			idle++;
-		} else {
-			idle = 0;
-		}
+		ext->stats.idle_flushes += polled;
+		idle = polled && !served ? idle + 1 : 0;
 		if ((max_hits && turn->ret->hits >= max_hits) || now_ns(ext) >= deadline)
 			return ost_ok();
 		if (idle >= IDLE_POLLS || (idle && !turn->ret->hits))
@@ -1129,8 +1158,8 @@ static struct ost_status choose_units(struct ost_external *ext, unsigned int ind
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
 		do {
 			if (!unit)
-				return ost_error_at(OST_ERR_LIMIT, "too few free hardware breakpoints: remove yours ('rbp all') and try again",
-					index);
+				return ost_error_at(OST_ERR_LIMIT,
+					"too few free hardware breakpoints: remove yours ('rbp all') and try again", index);
 			unit--;
 		} while ((cpu->found_bcr[unit] & 1) || (ext->reserved[index] & 1u << unit));
 		cpu->unit[i] = unit;
@@ -1149,7 +1178,8 @@ static struct ost_status verify_armed(struct ost_external *ext, unsigned int ind
 		unsigned int unit = cpu->unit[i];
 
 		if (bvr[unit] != (uint32_t)ext->layout.point[i].addr || bcr[unit] != OST_V7_BCR_OURS)
-			return ost_error_at(OST_ERR_STATE, "core does not take breakpoints: is debug enabled, and the core up?", index);
+			return ost_error_at(OST_ERR_STATE,
+				"core does not take breakpoints: is debug enabled, and the core up?", index);
 	}
 	return ost_ok();
 }
@@ -1343,7 +1373,8 @@ static struct ost_status check_layout(const struct ost_layout *layout)
 	if (layout->task_pid == OST_NO_OFFSET || layout->task_tgid == OST_NO_OFFSET || layout->task_comm == OST_NO_OFFSET)
 		return ost_error(OST_ERR_ARGUMENT, "the kernel's task fields are not known");
 	if (layout->page_offset <= MODULES_SIZE || layout->page_offset > 0xffffffffu)
-		return ost_error_at(OST_ERR_ARGUMENT, "the border between user and kernel memory is not known", layout->page_offset);
+		return ost_error_at(OST_ERR_ARGUMENT, "the border between user and kernel memory is not known",
+			layout->page_offset);
 	return ost_ok();
 }
 

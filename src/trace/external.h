@@ -9,11 +9,11 @@
  *	run 2	the task's memory, the instruction under the breakpoint, PC past it, restart, and poll
  *
  * Memory and restart can share a run only when nothing more can be wanted once the bytes are seen. That is so when
- * plan() says final. A path's length is not known before: the tracer fetches OST_EXTERNAL_PIECE bytes (to the page's
- * end) where 32 are wanted and restarts at once, if the last calls of this number by this task group were satisfied by
- * as much; where the string turns out longer the remainder is read at the call's exit and counted (strings_late), and
- * the next such call is held. Calls after which the old memory is gone (execve and kin) and all exits that are not
- * final are always held until nothing is wanted, at one run for each round, at most OST_EXTERNAL_ROUNDS.
+ * plan() says final. A path's length is not known before: the tracer fetches what was enough for the last calls of this
+ * number by this task group (32 bytes or more) and restarts at once; where the string turns out longer the remainder is
+ * read at the call's exit and counted (strings_late), and the next calls like it are held. The first call of a kind,
+ * calls after which the old memory is gone (execve and kin) and exits that are not final are always held until nothing
+ * is wanted, at one run for each round, at most OST_EXTERNAL_ROUNDS.
  */
 #ifndef OPENST_TRACE_EXTERNAL_H
 #define OPENST_TRACE_EXTERNAL_H
@@ -21,7 +21,7 @@
 #include "base/target.h"
 #include "trace/trace.h"
 
-#define OST_EXTERNAL_PIECE 64u		/* bytes fetched of a string at first */
+#define OST_EXTERNAL_PIECE 64u		/* bytes fetched of a string at first while the core is held */
 #define OST_EXTERNAL_ROUNDS 16u		/* of fetching in one stop */
 #define OST_EXTERNAL_BYTES 65536u	/* fetched in one stop */
 #define OST_EXTERNAL_MAX_CORES 8u
@@ -58,9 +58,9 @@ struct ost_status ost_external_start(struct ost_external *ext, uint32_t away) OS
  * Serve hits until budget_ns have gone by, max_hits are served (0: no limit) or no core is stopped. An idle poll of all
  * cores is one flush. Always polls at least once.
  *
- * away: bit n says that somebody else has core n stopped; it is not touched. halt_wanted: bit n says that somebody asked
- * core n to halt: once stopped it is reported in `foreign` whatever stopped it. A core that is reported there and stands
- * at one of our breakpoints hits it again when it is resumed, and is served then.
+ * away: bit n says that somebody else has core n stopped; it is not touched. halt_wanted: bit n says that somebody
+ * asked core n to halt: once stopped it is reported in `foreign` whatever stopped it. A core that is reported there and
+ * stands at one of our breakpoints hits it again when it is resumed, and is served then.
  *
  * OST_ERR_LINK: the link failed; the next poll tries again. Anything else is a host failure and final: stop.
  * A failing emit() or plan() does not end the service of the hit; its status is returned when the core runs again.
@@ -71,8 +71,8 @@ struct ost_status ost_external_poll(struct ost_external *ext, uint64_t budget_ns
 /*
  * Disarm, serve the hits that wait, put every breakpoint register back as it was found and verify it. Every core is
  * tried, whatever fails; the first failure is returned. Tasks of a group that ended are emitted as ENDED; calls in
- * flight are not. Cores that are away are disarmed too, where they can be reached, and left stopped. Idempotent: after a
- * failure it may be called again.
+ * flight are not. Cores that are away are disarmed too, where they can be reached, and left stopped. Idempotent: after
+ * a failure it may be called again.
  */
 struct ost_status ost_external_stop(struct ost_external *ext, uint32_t away) OST_CHECK;
 

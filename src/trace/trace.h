@@ -53,8 +53,8 @@ struct ost_trace_stats {
 	uint64_t mispredicted;		/* took an entry for an exit: one more run */
 	uint64_t rearms;		/* breakpoints that the target had cleared */
 	uint64_t link_errors;		/* flushes that failed */
-	uint64_t flushes;		/* all of them; those of idle polls apart: */
-	uint64_t idle_flushes;
+	uint64_t flushes;		/* all of them */
+	uint64_t idle_flushes;		/* of these, polls while no hit is being served: idle ones and the one that finds it */
 	uint64_t stop_ns, stop_max_ns;	/* host time that cores stood stopped by hits: total and longest */
 };
 
@@ -95,7 +95,8 @@ void ost_trace_table_destroy(struct ost_trace_table *table);
 /* NULL when not there. */
 struct ost_trace_task *ost_trace_table_find(struct ost_trace_table *table, uint64_t key);
 /* Finds or adds; the oldest task that is not in a call makes room when there are OST_TRACE_MAX_TASKS. */
-struct ost_status ost_trace_table_get(struct ost_trace_table *table, uint64_t key, struct ost_trace_task **ret) OST_CHECK;
+struct ost_status ost_trace_table_get(struct ost_trace_table *table, uint64_t key,
+		struct ost_trace_task **ret) OST_CHECK;
 void ost_trace_table_remove(struct ost_trace_table *table, struct ost_trace_task *task);
 /* Walk: NULL gives the newest, NULL comes after the oldest. A task may be removed after its successor was asked for. */
 struct ost_trace_task *ost_trace_table_next(struct ost_trace_table *table, struct ost_trace_task *task);

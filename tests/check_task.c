@@ -151,6 +151,25 @@ START_TEST(current_in_every_mode)
 }
 END_TEST
 
+/* Tasks that come and go while the list is read: a few nodes that do not agree, and a ring that closes elsewhere. */
+START_TEST(a_list_in_motion)
+{
+	struct bench b;
+	open_bench(&b, &kinds[0]);
+	uint32_t fifth = 0xc0600000 + 4 * 0x800, ninth = 0xc0600000 + 8 * 0x800;
+	image_put32(b.image, fifth + T_TASKS + 4, ninth + T_TASKS);
+	/* The current task has left the list; it still points into it. */
+	uint32_t last = b.image->user_task - 0x800;
+	image_put32(b.image, last + T_TASKS, b.image->init_task + T_TASKS);
+	image_put32(b.image, b.image->init_task + T_TASKS + 4, last + T_TASKS);
+	b.search.n_cpus = 1;
+	struct ost_status status = ost_task_find(&b.search);
+	ck_assert_msg(!ost_failed(status), "%s", status.text);
+	all_found(&b);
+	close_bench(&b);
+}
+END_TEST
+
 enum damage { NO_KTHREADD, LOOP, WILD_NEXT, WILD_PREV, NO_SWAPPER, SELF, WILD_TASK, NO_PID, LONG_LOOP, DAMAGES };
 
 static void spoil(struct image *image, enum damage damage)
@@ -204,8 +223,13 @@ START_TEST(damaged_lists_end)
 	open_bench(&b, &kinds[0]);
 	spoil(b.image, (enum damage)_i);
 	struct ost_status status = ost_task_find(&b.search);
-	ck_assert_int_eq(status.code, OST_ERR_NOT_FOUND);
-	ck_assert_uint_gt(strlen(status.text), 10);
+	if (_i == LOOP || _i == WILD_PREV) {
+		ck_assert_int_eq(status.code, OST_OK);		/* looks like a list in motion; what it is found by is whole */
+		all_found(&b);
+	} else {
+		ck_assert_int_eq(status.code, OST_ERR_NOT_FOUND);
+		ck_assert_uint_gt(strlen(status.text), 10);
+	}
 	ck_assert_uint_lt(b.image->phys.bytes, 1u << 20);
 	close_bench(&b);
 }
@@ -299,6 +323,7 @@ int main(void)
 	tcase_add_loop_test(tc, offsets_are_found, 0, n);
 	tcase_add_test(tc, idle_task_of_a_second_core);
 	tcase_add_test(tc, any_core_will_do);
+	tcase_add_test(tc, a_list_in_motion);
 	tcase_add_test(tc, current_in_every_mode);
 	tcase_add_loop_test(tc, damaged_lists_end, 0, DAMAGES);
 	tcase_add_loop_test(tc, random_tasks, 0, 30);

@@ -637,6 +637,9 @@ struct ost_status ost_kernel_find(const struct ost_kernel_request *request, stru
 		k->finding = false;
 		status = ost_failed(k->broken) ? k->broken : status;
 	}
+	if (status.code == OST_ERR_FAULT) {
+		status = ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: its page tables lead to memory that can't be read", status.addr);
+	}
 	if (ost_failed(status)) {
 		ost_kernel_destroy(k);
 		return status;

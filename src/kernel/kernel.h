@@ -5,7 +5,8 @@
  * names, the task list the offsets in task_struct. Nothing is written to the target.
  *
  * Wire cost: at most 256 KiB read the first time, at most 8 KiB when the cache in cache_dir knows the running image
- * (ost_kernel_stats() tells). The target must stay halted during ost_kernel_find().
+ * (ost_kernel_stats() tells). The cores need not stay halted meanwhile; but on one that runs on, the task list may change under
+ * the reader: OST_ERR_NOT_FOUND is then worth another try.
  */
 #ifndef OPENST_KERNEL_KERNEL_H
 #define OPENST_KERNEL_KERNEL_H

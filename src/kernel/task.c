@@ -157,20 +157,28 @@ static struct ost_status read_node(struct finder *f, uint64_t at, uint64_t *ret_
 	return ost_ok();
 }
 
-/* Collect the ring that first is in, all of it; every node must point back to the one before. */
+/*
+ * Collect the ring that first is in. Nearly all nodes must point back to the one before; not all, for the core may run on while
+ * the list is read, and tasks come and go: then the ring may close elsewhere than at first, too.
+ */
 static struct ost_status collect(struct finder *f, uint64_t first)
 {
-	uint64_t at = first, next, prev, before = 0;
+	uint64_t at = first, next, prev, before = 0, milestone = first;
+	unsigned int astray = 0;
 	f->nodes = 0;
 	do {
 		OST_TRY(read_node(f, at, &next, &prev));
-		if (!is_kernel(f->s, next) || !is_kernel(f->s, prev) || (before && prev != before) || f->nodes == NODES_MAX) {
+		astray += before && prev != before;
+		if (!is_kernel(f->s, next) || !is_kernel(f->s, prev) || astray > 2 + f->nodes / 16 || f->nodes == NODES_MAX) {
 			return no_list();
+		}
+		if (!(f->nodes & (f->nodes - 1))) {
+			milestone = at;
 		}
 		f->node[f->nodes++] = at;
 		before = at;
 		at = next;
-	} while (at != first);
+	} while (at != first && at != milestone);
 	return ost_ok();
 }
 

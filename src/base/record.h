@@ -105,6 +105,7 @@ struct ost_record {
 	struct ost_result result;
 	enum ost_end_kind end;		/* OST_EVENT_ENDED */
 	int end_code;
+	bool more_wants;		/* what was wanted may lead to more: a string, or pointers. Else this round is the last */
 	/* the arena: everything the pointers above reach that isn't a literal */
 	struct ost_arena_block *block;
 	size_t arena_bytes;

@@ -266,6 +266,11 @@ bool dec_read(struct dec *d, uint64_t addr, void *buf, size_t len)
 			(try_exit(d) && capture_read(d->event->at_exit, addr, buf, len));
 }
 
+bool dec_read_before(struct dec *d, uint64_t addr, void *buf, size_t len)
+{
+	return addr && capture_read(d->event->at_entry, addr, buf, len);
+}
+
 bool dec_read_uint(struct dec *d, uint64_t addr, size_t width, uint64_t *ret)
 {
 	uint8_t bytes[8];
@@ -287,10 +292,12 @@ static bool read_string(struct dec *d, uint64_t addr, char *buf, size_t max, siz
 {
 	if (!addr)
 		return false;
-	if (d->out)
-		return capture_string(d->event->at_exit, addr, buf, max, ret_len);
-	return capture_string(d->event->at_entry, addr, buf, max, ret_len) ||
-			(try_exit(d) && capture_string(d->event->at_exit, addr, buf, max, ret_len));
+	if (!d->out && capture_string(d->event->at_entry, addr, buf, max, ret_len))
+		return true;
+	if ((d->out || try_exit(d)) && capture_string(d->event->at_exit, addr, buf, max, ret_len))
+		return true;
+	dec_more_wants(d);
+	return false;
 }
 
 /* buf holds limit + 2 bytes: one more than is shown tells whether there is more. */
@@ -347,7 +354,8 @@ struct ost_value *dec_buf_at(struct dec *d, struct ost_value *parent, const char
 	return value;
 }
 
-struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes, size_t len)
+struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes,
+		size_t len)
 {
 	const uint8_t *end = memchr(bytes, 0, len);
 	size_t n = end ? (size_t)(end - bytes) : len, limit = d->options->string_limit;
@@ -909,6 +917,24 @@ bool ost_syscall_is_nested(enum ost_abi abi, uint32_t nr)
 	const struct ost_call *call = find_call(table_of(abi), nr);
 
 	return call && call->flags & CALL_NESTED;
+}
+
+bool ost_syscall_is_final(enum ost_abi abi, uint32_t nr, bool at_exit)
+{
+	const struct ost_table *table = table_of(abi);
+	const struct ost_call *call = find_call(table, nr);
+
+	if (!call || call->flags & CALL_NESTED)
+		return !call;
+	for (size_t i = 0; i < call->n_args && call->args; i++) {
+		const struct ost_arg *arg = &call->args[i];
+		unsigned int kind = table->types[arg->type].kind;
+
+		/* What couldn't be read at entry is looked for again at exit. */
+		if ((kind == T_PATH || kind == T_STR || kind == T_SPECIAL) && (at_exit || !(arg->flags & ARG_OUT)))
+			return false;
+	}
+	return true;
 }
 
 bool ost_syscall_walk(enum ost_abi abi, size_t i, uint32_t *ret_nr)

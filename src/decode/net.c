@@ -175,16 +175,18 @@ static struct lengths read_lengths(struct dec *d, uint64_t addr, uint64_t len_ad
 {
 	struct lengths lengths = { 0 };
 	bool out = d->out;
+	uint8_t bytes[4];
 	uint64_t u;
 
 	if (!addr || !len_addr)
 		return lengths;
-	d->out = false;
-	lengths.have_before = dec_read_uint(d, len_addr, 4, &u);
-	lengths.before = lengths.have_before ? (int32_t)u : 0;
+	lengths.have_before = dec_read_before(d, len_addr, bytes, sizeof(bytes));
+	lengths.before = lengths.have_before ? (int32_t)ost_le32(bytes) : 0;
 	if (d->exit) {
 		d->out = true;
 		lengths.have_after = dec_read_uint(d, len_addr, 4, &u);
+		if (!lengths.have_after && d->ok)
+			dec_more_wants(d);
 		lengths.after = lengths.have_after ? (int32_t)u : 0;
 	}
 	d->out = out;
@@ -239,7 +241,7 @@ void special_socklen(struct dec *d, struct ost_value *parent, const char *name, 
 		show_lengths(d, parent, name, &lengths, d->ok && lengths.have_after);
 }
 
-/* recvfrom shows them at exit whatever they are. */
+/* recvfrom shows them at exit whatever they are; at entry the length is read for then. */
 static bool from_late(struct dec *d, struct ost_value *parent, const char *name)
 {
 	d->out = true;
@@ -251,11 +253,10 @@ static bool from_late(struct dec *d, struct ost_value *parent, const char *name)
 
 void special_from(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	struct lengths lengths;
+	struct lengths lengths = read_lengths(d, u, d->arg[d->i + 1]);
 
 	if (from_late(d, parent, name))
 		return;
-	lengths = read_lengths(d, u, d->arg[d->i + 1]);
 	if (d->ok && lengths.have_after)
 		sockaddr_at(d, parent, name, u, lengths.after);
 	else
@@ -264,11 +265,10 @@ void special_from(struct dec *d, struct ost_value *parent, const char *name, uin
 
 void special_fromlen(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	struct lengths lengths;
+	struct lengths lengths = read_lengths(d, d->arg[d->i - 1], u);
 
 	if (from_late(d, parent, name))
 		return;
-	lengths = read_lengths(d, d->arg[d->i - 1], u);
 	if (lengths.have_after)
 		show_lengths(d, parent, name, &lengths, d->ok);
 	else
@@ -355,6 +355,7 @@ static void msghdr(struct dec *d, struct ost_value *parent, const char *name, ui
 	int32_t now;
 
 	if (!dec_read(d, addr, bytes, 7 * d->word)) {
+		dec_more_wants(d);
 		dec_addr(d, parent, name, addr);
 		return;
 	}
@@ -380,18 +381,15 @@ void special_msghdr(struct dec *d, struct ost_value *parent, const char *name, u
 	msghdr(d, parent, name, u, NULL, UINT64_MAX);
 }
 
-/* The length of the name as it was before comes from the entry: what a call without a name says needs no second look. */
+/* The length that the name had room for is the one of the entry. */
 void special_msghdr_out(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	uint64_t before;
-	int32_t namelen;
-	bool have;
+	uint8_t before[4];
+	bool have = dec_read_before(d, u + d->word, before, sizeof(before));
+	int32_t namelen = have ? (int32_t)ost_le32(before) : 0;
 
-	d->out = false;
-	have = dec_read_uint(d, u + d->word, 4, &before);
-	d->out = true;
-	namelen = (int32_t)before;
-	msghdr(d, parent, name, u, have ? &namelen : NULL, d->ret);
+	if (!dec_late(d, parent, name, u, 0))
+		msghdr(d, parent, name, u, have ? &namelen : NULL, d->ret);
 }
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -497,11 +495,10 @@ void special_sockopt_out(struct dec *d, struct ost_value *parent, const char *na
 /* Shown without regard to the value's address. */
 void special_sockopt_len(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	struct lengths lengths;
+	struct lengths lengths = read_lengths(d, u, u);
 
 	if (from_late(d, parent, name))
 		return;
-	lengths = read_lengths(d, u, u);
 	if (lengths.have_before || lengths.have_after)
 		show_lengths(d, parent, name, &lengths, d->ok && lengths.have_after);
 	else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Arguments and results that need code: files, memory, processes, signals, time. Sockets and devices: net.c, device.c. */
+/* Arguments and results that need code: files, memory, processes, signals, time; net.c and device.c have the others. */
 #include "decode/special.h"
 
 #include <inttypes.h>
@@ -167,8 +167,10 @@ struct ost_value *dec_iov_at(struct dec *d, struct ost_value *parent, const char
 	uint8_t *bytes;
 
 	bytes = addr ? ost_record_alloc(d->record, (size_t)elements * size) : NULL;
-	if (!bytes || !dec_read(d, addr, bytes, (size_t)elements * size))
+	if (!bytes || !dec_read(d, addr, bytes, (size_t)elements * size)) {
+		dec_more_wants(d);
 		return dec_addr(d, parent, name, addr);
+	}
 	array = dec_list(d, parent, name, OST_VALUE_ARRAY);
 	for (uint64_t i = 0; i < elements; i++) {
 		uint64_t base = dec_word(d, bytes, 2 * i), len = dec_word(d, bytes, 2 * i + 1);
@@ -443,9 +445,11 @@ static const struct {
 	uint16_t cmd;
 	uint8_t kind;
 } fcntl_kinds[] = {
-	{ 0, FCNTL_INT }, { F_GETFD_NR, FCNTL_NONE }, { 2, FCNTL_FD_FLAGS }, { F_GETFL_NR, FCNTL_NONE }, { 4, FCNTL_OPEN_FLAGS },
+	{ 0, FCNTL_INT }, { F_GETFD_NR, FCNTL_NONE }, { 2, FCNTL_FD_FLAGS }, { F_GETFL_NR, FCNTL_NONE },
+	{ 4, FCNTL_OPEN_FLAGS },
 	{ 5, FCNTL_GET_LOCK }, { 6, FCNTL_LOCK }, { 7, FCNTL_LOCK }, { 8, FCNTL_INT }, { 9, FCNTL_NONE },
-	{ 10, FCNTL_SIGNAL }, { F_GETSIG_NR, FCNTL_NONE }, { 12, FCNTL_GET_LOCK64 }, { 13, FCNTL_LOCK64 }, { 14, FCNTL_LOCK64 },
+	{ 10, FCNTL_SIGNAL }, { F_GETSIG_NR, FCNTL_NONE }, { 12, FCNTL_GET_LOCK64 }, { 13, FCNTL_LOCK64 },
+	{ 14, FCNTL_LOCK64 },
 	{ 15, FCNTL_OWNER }, { 16, FCNTL_GET_OWNER }, { 36, FCNTL_GET_LOCK64 }, { 37, FCNTL_LOCK64 }, { 38, FCNTL_LOCK64 },
 	{ 1024, FCNTL_LEASE }, { F_GETLEASE_NR, FCNTL_NONE }, { 1026, FCNTL_NOTIFY }, { 1030, FCNTL_INT },
 	{ 1031, FCNTL_INT }, { 1032, FCNTL_NONE }, { 1033, FCNTL_SEALS }, { F_GET_SEALS_NR, FCNTL_NONE },
@@ -670,6 +674,7 @@ static size_t read_pointers(struct dec *d, uint64_t addr, uint64_t *pointers, si
 			want = page_left / d->word ? (size_t)page_left / d->word : 1;
 		if (!dec_read(d, at, bytes, want * d->word)) {
 			want = 1;
+			dec_more_wants(d);
 			if (!dec_read(d, at, bytes, d->word))
 				return got;
 		}
@@ -730,7 +735,8 @@ void special_envp(struct dec *d, struct ost_value *parent, const char *name, uin
 			break;
 	}
 	if (n || ended)
-		value->comment = ost_record_text(d->record, "%zu var%s%s", n, n == 1 ? "" : "s", ended ? "" : ", unterminated");
+		value->comment = ost_record_text(d->record, "%zu var%s%s", n, n == 1 ? "" : "s",
+				ended ? "" : ", unterminated");
 }
 
 enum {
@@ -786,8 +792,8 @@ void special_clone_child_tid(struct dec *d, struct ost_value *parent, const char
 }
 
 enum clone_word {
-	CA_FLAGS, CA_PIDFD, CA_CHILD_TID, CA_PARENT_TID, CA_SIGNAL, CA_STACK, CA_STACK_SIZE, CA_TLS, CA_SET_TID, CA_SET_TID_SIZE,
-	CA_CGROUP, CA_WORDS,
+	CA_FLAGS, CA_PIDFD, CA_CHILD_TID, CA_PARENT_TID, CA_SIGNAL, CA_STACK, CA_STACK_SIZE, CA_TLS, CA_SET_TID,
+	CA_SET_TID_SIZE, CA_CGROUP, CA_WORDS,
 };
 
 static void tid_element(struct dec *d, struct ost_value *array, const uint8_t *bytes)
@@ -835,6 +841,7 @@ void special_clone3(struct dec *d, struct ost_value *parent, const char *name, u
 	uint8_t bytes[CA_WORDS * 8] = { 0 };
 
 	if (size < 64 || !dec_read(d, u, bytes, size < sizeof(bytes) ? (size_t)size : sizeof(bytes))) {
+		dec_more_wants(d);
 		dec_addr(d, parent, name, u);
 		return;
 	}
@@ -1132,8 +1139,9 @@ static void futex_wake_op(struct dec *d, struct ost_value *parent, const char *n
 			ost_record_text(d->record, "%#x<<28 /* FUTEX_OP_??? */", op);
 	second = cmp_name ? ost_record_text(d->record, "%s<<24", cmp_name) :
 			ost_record_text(d->record, "%#x<<24 /* FUTEX_OP_CMP_??? */", cmp);
-	dec_text(d, parent, name, ost_record_text(d->record, "%s%s|%#x<<12|%s|%#x", u >> 31 & 1 ? "FUTEX_OP_OPARG_SHIFT<<28|" : "",
-			first, (unsigned int)(u >> 12 & 0xfff), second, (unsigned int)(u & 0xfff)), u);
+	dec_text(d, parent, name, ost_record_text(d->record, "%s%s|%#x<<12|%s|%#x",
+			u >> 31 & 1 ? "FUTEX_OP_OPARG_SHIFT<<28|" : "", first, (unsigned int)(u >> 12 & 0xfff), second,
+			(unsigned int)(u & 0xfff)), u);
 }
 
 void special_futex_val3(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
@@ -1178,7 +1186,8 @@ static const struct {
 } prctl_kinds[] = {
 	{ 1, PRCTL_SIGNAL }, { 2, PRCTL_SIGNAL_OUT }, { 3, PRCTL_NONE }, { 4, PRCTL_DUMPABLE }, { 5, PRCTL_INT_OUT },
 	{ 7, PRCTL_NONE }, { 8, PRCTL_NUMBER }, { 13, PRCTL_NONE }, { 14, PRCTL_NUMBER }, { 15, PRCTL_STRING },
-	{ 16, PRCTL_STRING_OUT }, { 21, PRCTL_NONE }, { 22, PRCTL_SECCOMP }, { 23, PRCTL_CAPABILITY }, { 24, PRCTL_CAPABILITY },
+	{ 16, PRCTL_STRING_OUT }, { 21, PRCTL_NONE }, { 22, PRCTL_SECCOMP }, { 23, PRCTL_CAPABILITY },
+	{ 24, PRCTL_CAPABILITY },
 	{ 27, PRCTL_NONE }, { 29, PRCTL_NUMBER }, { 30, PRCTL_NONE }, { 31, PRCTL_NONE }, { 32, PRCTL_NONE },
 	{ 36, PRCTL_NUMBER }, { 37, PRCTL_INT_OUT }, { 38, PRCTL_NUMBER_AND_ZEROS }, { 39, PRCTL_ZEROS },
 	{ 40, PRCTL_ADDR_OUT }, { 41, PRCTL_NUMBER_AND_ZEROS }, { 42, PRCTL_ZEROS }, { 0x59616d61, PRCTL_TRACER },
@@ -1655,6 +1664,7 @@ void special_sigset_size(struct dec *d, struct ost_value *parent, const char *na
 	uint8_t bytes[16];
 
 	if (!dec_read(d, u, bytes, 2 * d->word)) {
+		dec_more_wants(d);
 		dec_addr(d, parent, name, u);
 		return;
 	}

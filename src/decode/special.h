@@ -40,6 +40,15 @@ struct dec {
 bool dec_read(struct dec *d, uint64_t addr, void *buf, size_t len);
 /* A number of that width. */
 bool dec_read_uint(struct dec *d, uint64_t addr, size_t width, uint64_t *ret);
+/* As at entry, whatever d->out says; not looked for at exit. */
+bool dec_read_before(struct dec *d, uint64_t addr, void *buf, size_t len);
+
+/* What was just looked for in vain is followed by more that depends on it. */
+static inline void dec_more_wants(struct dec *d)
+{
+	d->record->more_wants = true;
+}
+
 /* A pointer or long of the ABI. */
 static inline uint64_t dec_word(const struct dec *d, const uint8_t *bytes, size_t index)
 {
@@ -82,7 +91,8 @@ struct ost_value *dec_num_at(struct dec *d, struct ost_value *parent, const char
 struct ost_value *dec_sigset_at(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, uint64_t len);
 
 /* Bytes up to a NUL or the string limit, as text. */
-struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes, size_t len);
+struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes,
+		size_t len);
 
 typedef void (*dec_element_fn)(struct dec *d, struct ost_value *array, const uint8_t *bytes);
 /* An array of n elements of size bytes each (at most 256). */

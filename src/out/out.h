@@ -18,7 +18,7 @@ struct ost_sink {
 	void *ctx;
 };
 
-/* A sink over a file descriptor, which stays the caller's; for regular files it takes back a line that was cut short. */
+/* A sink over a file descriptor, which stays the caller's. A line cut short is taken back from a regular file. */
 struct ost_sink_fd {
 	struct ost_sink sink;
 	int fd;
@@ -58,7 +58,7 @@ struct ost_status ost_writer_create(const char *format, const struct ost_writer_
 struct ost_status ost_writer_put(struct ost_writer *writer, const struct ost_record *record) OST_CHECK;
 /* Write out the whole lines held; the line of a call that hasn't returned stays open. */
 struct ost_status ost_writer_flush(struct ost_writer *writer) OST_CHECK;
-/* End an open line ("<unfinished ...>"), finish the output and say whether all went well. Nothing may be put after it. */
+/* End an open line ("<unfinished ...>"), finish the output, say whether all went well. Nothing may be put after it. */
 struct ost_status ost_writer_close(struct ost_writer *writer) OST_CHECK;
 /* Frees; closes first when that wasn't done, and then a failure is lost. */
 void ost_writer_destroy(struct ost_writer *writer);

@@ -21,7 +21,7 @@ void ost_text_uint(struct ost_text *text, uint64_t u);
 void ost_text_hex(struct ost_text *text, uint64_t u);
 void ost_text_oct(struct ost_text *text, uint64_t u, unsigned int digits);
 
-/* A format. Its functions append whole lines to writer->out; what a line isn't yet is kept in the format's own state. */
+/* A format. Its functions append whole lines to writer->out; what is no line yet is kept in the format's own state. */
 struct ost_writer_ops {
 	const char *name;
 	size_t state_size;		/* cleared before open() */

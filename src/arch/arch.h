@@ -2,8 +2,9 @@
 /*
  * What differs between the syscall ABIs, as one constant struct each, and between the cores' translation tables.
  *
- * Adding an ABI: add it to enum ost_abi (base/abi.h), write its struct ost_arch (arm.c is the model), give the decoder's table
- * generator its number list and compiler, teach the kernel finder its syscall table and entry, and trace/ its core.
+ * Adding an ABI: add it to enum ost_abi (base/abi.h), write its struct ost_arch (arm.c is the model), give the
+ * decoder's table generator its number list and compiler, teach the kernel finder its syscall table and entry, and
+ * trace/ its core.
  */
 #ifndef OPENST_ARCH_ARCH_H
 #define OPENST_ARCH_ARCH_H
@@ -62,15 +63,19 @@ struct ost_vm {
 };
 
 /*
- * cache_line as in ost_mem_init. OST_ERR_STATE when the MMU is off, OST_ERR_UNSUPPORTED for a regime that can't be walked.
- * Walks cost one phys read of 4 or 8 bytes a level; the last few mappings are kept. The vm must not be moved afterwards.
+ * cache_line as in ost_mem_init. OST_ERR_STATE when the MMU is off, OST_ERR_UNSUPPORTED for a regime that can't be
+ * walked. Walks cost one phys read of 4 or 8 bytes a level; the last few mappings are kept. The vm must not be moved
+ * afterwards.
  */
 struct ost_status ost_vm_init(struct ost_vm *vm, struct ost_mem *phys, const struct ost_cpu_state *regime,
 		size_t cache_line) OST_CHECK;
 void ost_vm_deinit(struct ost_vm *vm);
 /* Drop mappings and bytes kept: the target has run. */
 void ost_vm_forget(struct ost_vm *vm);
-/* OST_ERR_FAULT when not mapped; ret->va and ret->len then still tell the hole (as far as the table's level shows it). */
+/*
+ * OST_ERR_FAULT when not mapped; ret->va and ret->len then still tell the hole (as far as the table's level
+ * shows it).
+ */
 struct ost_status ost_vm_translate(struct ost_vm *vm, uint64_t va, struct ost_mapping *ret) OST_CHECK;
 
 #endif /* OPENST_ARCH_ARCH_H */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Armv7 translation tables (ARM DDI 0406C, B3.5 and B3.6), as the kernel's own accesses see them. Domains are not looked at. */
+/*
+ * Armv7 translation tables (ARM DDI 0406C, B3.5 and B3.6), as the kernel's own accesses see them. Domains are
+ * not looked at.
+ */
 #include "arch/walk.h"
 #include "base/bytes.h"
 
@@ -44,7 +47,8 @@ static struct ost_status short_section(uint32_t d, uint32_t va, bool afe, struct
 	return ost_ok();
 }
 
-static struct ost_status short_page(struct ost_mem *phys, uint32_t table, uint32_t va, bool afe, struct ost_mapping *ret)
+static struct ost_status short_page(struct ost_mem *phys, uint32_t table, uint32_t va, bool afe,
+		struct ost_mapping *ret)
 {
 	uint32_t d;
 	OST_TRY(ost_mem_read_u32(phys, (table & ~0x3ffu) + (va >> 12 & 0xff) * 4, &d));

@@ -96,7 +96,10 @@ static void note_want(struct ost_capture *capture, uint64_t addr, size_t len)
 	}
 }
 
-/* Copy what is held. The first byte not held goes to *ret_missing, the first in a fault to *ret_fault: each len if none. */
+/*
+ * Copy what is held. The first byte not held goes to *ret_missing, the first in a fault to *ret_fault: each len
+ * if none.
+ */
 static void copy_held(const struct ost_capture *capture, uint64_t addr, uint8_t *buf, size_t len, size_t *ret_missing,
 		size_t *ret_fault)
 {

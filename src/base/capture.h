@@ -33,7 +33,10 @@ struct ost_mem *ost_capture_mem(struct ost_capture *capture);
 struct ost_status ost_capture_add(struct ost_capture *capture, uint64_t addr, const void *bytes, size_t len) OST_CHECK;
 struct ost_status ost_capture_add_fault(struct ost_capture *capture, uint64_t addr, size_t len) OST_CHECK;
 
-/* Take (and clear) at most max wants; the number taken. Overlapping wants are merged; each lies in one 4096-byte page. */
+/*
+ * Take (and clear) at most max wants; the number taken. Overlapping wants are merged; each lies in one
+ * 4096-byte page.
+ */
 size_t ost_capture_take_wants(struct ost_capture *capture, struct ost_range *ret, size_t max);
 
 /* Walk what is held, for recording: i counts from 0; false past the end. *ret_bytes is NULL for a fault. */

@@ -80,8 +80,8 @@ static void cache_put(struct ost_mem *mem, uint64_t line, const uint8_t *data)
 }
 
 /*
- * Read the missing lines [line, line + len) in one go and keep them. A line may reach past what is readable although the
- * bytes asked for do not: then only those, [addr, addr + want), are read and nothing is kept.
+ * Read the missing lines [line, line + len) in one go and keep them. A line may reach past what is readable although
+ * the bytes asked for do not: then only those, [addr, addr + want), are read and nothing is kept.
  */
 static struct ost_status fill(struct ost_mem *mem, uint64_t line, size_t len, uint64_t addr, uint8_t *buf, size_t want)
 {

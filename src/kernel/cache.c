@@ -142,7 +142,8 @@ bool ost_cache_load(const char *dir, uint64_t key, ost_facts_fn take, void *ctx)
 			continue;
 		}
 		tried++;
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < sizeof(path) && read_file(path, &facts)) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < sizeof(path) &&
+				read_file(path, &facts)) {
 			taken = take(ctx, &facts);
 		}
 	}

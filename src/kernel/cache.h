@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What was found of a kernel, kept on the host between sessions: one small text file a kernel image. Addresses are relative
- * to the image's start, so that a moved image (KASLR) is the same. A file is a hint: its user checks against the target.
+ * What was found of a kernel, kept on the host between sessions: one small text file a kernel image. Addresses are
+ * relative to the image's start, so that a moved image (KASLR) is the same. A file is a hint: its user checks against
+ * the target.
  *
  *	openst kernel 1
  *	<name> <hexadecimal>			all of enum ost_fact, in its order
@@ -21,7 +22,8 @@
 
 enum ost_fact {
 	OST_FACT_WORD, OST_FACT_SYMBOLS, OST_FACT_KIND, OST_FACT_BEFORE, OST_FACT_HASH,
-	OST_FACT_BASE, OST_FACT_ADDRESSES, OST_FACT_NAMES, OST_FACT_MARKERS, OST_FACT_TOKENS, OST_FACT_TOKEN_INDEX, OST_FACT_SEQS,
+	OST_FACT_BASE, OST_FACT_ADDRESSES, OST_FACT_NAMES, OST_FACT_MARKERS, OST_FACT_TOKENS, OST_FACT_TOKEN_INDEX,
+	OST_FACT_SEQS,
 	OST_FACT_TARGET, OST_FACT_BANNER_ADDR,
 	OST_FACT_THREAD_INFO_TASK, OST_FACT_PID, OST_FACT_TGID, OST_FACT_COMM, OST_FACT_MM, OST_FACT_REAL_PARENT,
 	OST_FACT_GROUP_LEADER, OST_FACT_TASKS, OST_FACT_STACK, OST_FACT_PGD, OST_FACT_INIT_TASK, OST_FACT_THREAD_SIZE,

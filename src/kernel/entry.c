@@ -9,7 +9,8 @@
 
 static struct ost_status no_entry(uint64_t addr)
 {
-	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector does not lead to a kernel's syscall entry", addr);
+	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector does not lead to a kernel's syscall entry",
+			addr);
 }
 
 /* ---- the few instructions that matter (ARM DDI 0406C, A5 and A8) ---- */
@@ -83,7 +84,8 @@ struct ost_status ost_entry_target(struct ost_mem *mem, const struct ost_cpu_sta
 	}
 	struct ost_status status = ost_mem_read_u32(mem, vector, &insn);
 	if (status.code == OST_ERR_FAULT) {
-		return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the exception vectors are not mapped; let it boot Linux first",
+		return ost_error_at(OST_ERR_NOT_FOUND,
+				"no Linux found: the exception vectors are not mapped; let it boot Linux first",
 				vector);
 	}
 	OST_TRY(status);
@@ -95,7 +97,8 @@ struct ost_status ost_entry_target(struct ost_mem *mem, const struct ost_cpu_sta
 		return no_entry(vector);
 	}
 	if (target & 1) {
-		return ost_error_at(OST_ERR_UNSUPPORTED, "the kernel is built as Thumb-2 code: OpenST can't trace that yet", target);
+		return ost_error_at(OST_ERR_UNSUPPORTED, "the kernel is built as Thumb-2 code: OpenST can't trace that yet",
+				target);
 	}
 	if (target & 2 || target < 0x10000) {
 		return no_entry(target);

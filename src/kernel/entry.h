@@ -20,8 +20,8 @@ struct ost_entry {
 struct ost_status ost_entry_target(struct ost_mem *mem, const struct ost_cpu_state *cpu, uint64_t *ret) OST_CHECK;
 
 /*
- * Follow the code from target on. OST_ERR_NOT_FOUND when it is no syscall entry of Linux, OST_ERR_UNSUPPORTED for a Thumb-2
- * kernel. About 400 bytes.
+ * Follow the code from target on. OST_ERR_NOT_FOUND when it is no syscall entry of Linux, OST_ERR_UNSUPPORTED for a
+ * Thumb-2 kernel. About 400 bytes.
  */
 struct ost_status ost_entry_follow(struct ost_mem *mem, uint64_t target, struct ost_entry *ret) OST_CHECK;
 

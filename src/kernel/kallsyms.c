@@ -41,7 +41,8 @@ struct search {
 };
 
 /* What the word raw at place means; false when no symbol's address can look so. */
-static bool reading(const struct ost_kallsyms *ks, enum ost_kallsyms_kind kind, uint64_t place, uint32_t raw, uint64_t *ret)
+static bool reading(const struct ost_kallsyms *ks, enum ost_kallsyms_kind kind, uint64_t place, uint32_t raw,
+		uint64_t *ret)
 {
 	switch (kind) {
 	case OST_KALLSYMS_BASE:
@@ -282,7 +283,8 @@ static struct ost_status get_block(struct ost_kallsyms *ks, uint32_t b, const st
 }
 
 /* Expand name i of the block, type letter first. */
-static void expand(const struct ost_kallsyms *ks, const struct ost_kallsyms_block *block, uint32_t i, char *ret, size_t room)
+static void expand(const struct ost_kallsyms *ks, const struct ost_kallsyms_block *block, uint32_t i, char *ret,
+		size_t room)
 {
 	const uint8_t *p = block->data + block->start[i], *end = block->data + block->start[i + 1];
 	size_t len = 0;
@@ -511,8 +513,9 @@ static struct ost_status try_a(struct search *s, uint64_t start, uint64_t end)
 /* ---- order B: what is before the addresses ---- */
 
 /*
- * token_index ends where the addresses begin: at start, a few words off, or behind it. For what comes in front, token_index and
- * the markers, can read as ascending addresses too, and then the bisection ends there: at most 4 KiB too low.
+ * token_index ends where the addresses begin: at start, a few words off, or behind it. For what comes in front,
+ * token_index and the markers, can read as ascending addresses too, and then the bisection ends there: at most 4 KiB
+ * too low.
  */
 static struct ost_status find_index_before(struct search *s, uint64_t start)
 {
@@ -547,7 +550,10 @@ static struct ost_status find_tokens_before(struct ost_kallsyms *ks)
 	return not_here();
 }
 
-/* Names begin somewhere in the last-but-one block's length before markers minus the last marker; n is in front of them. */
+/*
+ * Names begin somewhere in the last-but-one block's length before markers minus the last marker; n is in front
+ * of them.
+ */
 static struct ost_status find_n_before(struct search *s, uint32_t last_marker, uint32_t guess)
 {
 	struct ost_kallsyms *ks = s->ks;
@@ -680,7 +686,8 @@ struct ost_status ost_kallsyms_find(struct ost_kallsyms *ks, struct ost_mem *mem
 			}
 		}
 	}
-	return ost_error(OST_ERR_NOT_FOUND, "no kallsyms in the kernel's memory: OpenST needs a kernel with CONFIG_KALLSYMS=y");
+	return ost_error(OST_ERR_NOT_FOUND,
+			"no kallsyms in the kernel's memory: OpenST needs a kernel with CONFIG_KALLSYMS=y");
 }
 
 struct ost_status ost_kallsyms_use(struct ost_kallsyms *ks, struct ost_mem *mem, const struct ost_kallsyms_area *area,

@@ -63,8 +63,8 @@ struct ost_kallsyms_area {
 struct ost_status ost_kallsyms_find(struct ost_kallsyms *ks, struct ost_mem *mem, const struct ost_kallsyms_area *area)
 		OST_CHECK;
 /*
- * Use a map known from before: reads and checks the tokens (1.5 KiB). What else it says is checked when used. The caller
- * vouches that the map is this kernel's (ost_kallsyms_hash(), some addresses).
+ * Use a map known from before: reads and checks the tokens (1.5 KiB). What else it says is checked when used. The
+ * caller vouches that the map is this kernel's (ost_kallsyms_hash(), some addresses).
  */
 struct ost_status ost_kallsyms_use(struct ost_kallsyms *ks, struct ost_mem *mem, const struct ost_kallsyms_area *area,
 		const struct ost_kallsyms_map *map) OST_CHECK;
@@ -79,7 +79,10 @@ struct ost_status ost_kallsyms_name(struct ost_kallsyms *ks, uint32_t i, char *r
 /* The last symbol at or below addr. */
 struct ost_status ost_kallsyms_at(struct ost_kallsyms *ks, uint64_t addr, uint32_t *ret) OST_CHECK;
 
-/* Among the symbols within 512 of symbol `near`: OST_ERR_NOT_FOUND when it is not there. A compiler's suffix is passed over. */
+/*
+ * Among the symbols within 512 of symbol `near`: OST_ERR_NOT_FOUND when it is not there. A compiler's suffix is
+ * passed over.
+ */
 struct ost_status ost_kallsyms_near(struct ost_kallsyms *ks, const char *name, uint32_t near, uint32_t *ret) OST_CHECK;
 /* Anywhere: in names read before, by seqs, or through all names. */
 struct ost_status ost_kallsyms_lookup(struct ost_kallsyms *ks, const char *name, uint32_t *ret) OST_CHECK;

@@ -35,7 +35,8 @@ struct ost_kernel {
 
 static struct ost_status no_kernel(uint64_t addr)
 {
-	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector leads to memory that is no kernel image", addr);
+	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector leads to memory that is no kernel image",
+			addr);
 }
 
 static bool is_cancelled(const struct ost_kernel *k)
@@ -44,8 +45,8 @@ static bool is_cancelled(const struct ost_kernel *k)
 }
 
 /*
- * A search tries and goes on where memory does not answer as hoped. A link that broke, or a user who waits no longer, must end
- * it all the same: from then on every read fails with that.
+ * A search tries and goes on where memory does not answer as hoped. A link that broke, or a user who waits no longer,
+ * must end it all the same: from then on every read fails with that.
  */
 static struct ost_status watched_read(void *ctx, uint64_t addr, void *buf, size_t len)
 {
@@ -287,7 +288,10 @@ static bool search_banner(struct ost_kernel *k, uint64_t from, uint32_t len)
 	return found;
 }
 
-/* linux_banner lies right in front of the symbol table (all of its parts are in one file's .rodata), or early in rodata. */
+/*
+ * linux_banner lies right in front of the symbol table (all of its parts are in one file's .rodata), or early
+ * in rodata.
+ */
 static void find_banner(struct ost_kernel *k)
 {
 	const struct ost_kallsyms_map *map = &k->ks.map;
@@ -478,7 +482,8 @@ static struct ost_status check_facts(struct ost_kernel *k, const struct ost_fact
 	struct ost_kallsyms_map map = k->ks.map;
 	struct ost_task_search tasks = tasks_of(k);
 	OST_TRY(check_points(k, facts));
-	if (k->banner_addr && (!take_banner(k, k->banner_addr, strlen(facts->banner) + 1) || strcmp(k->banner, facts->banner))) {
+	if (k->banner_addr && (!take_banner(k, k->banner_addr, strlen(facts->banner) + 1) ||
+			strcmp(k->banner, facts->banner))) {
 		return stale();
 	}
 	OST_TRY(ost_kallsyms_use(&k->ks, &k->constant.mem, &area, &map));
@@ -638,7 +643,8 @@ struct ost_status ost_kernel_find(const struct ost_kernel_request *request, stru
 		status = ost_failed(k->broken) ? k->broken : status;
 	}
 	if (status.code == OST_ERR_FAULT) {
-		status = ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: its page tables lead to memory that can't be read", status.addr);
+		status = ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: its page tables lead to memory that can't be read",
+				status.addr);
 	}
 	if (ost_failed(status)) {
 		ost_kernel_destroy(k);
@@ -693,7 +699,8 @@ struct ost_status ost_kernel_symbol(struct ost_kernel *k, const char *name, uint
 	return ost_kallsyms_address(&k->ks, i, ret);
 }
 
-struct ost_status ost_kernel_symbol_at(struct ost_kernel *k, uint64_t addr, char name[OST_SYMBOL_LEN], uint64_t *ret_offset)
+struct ost_status ost_kernel_symbol_at(struct ost_kernel *k, uint64_t addr, char name[OST_SYMBOL_LEN],
+		uint64_t *ret_offset)
 {
 	uint32_t i;
 	uint64_t start;
@@ -747,7 +754,10 @@ struct ost_status ost_kernel_user_regime(struct ost_kernel *k, const struct ost_
 	OST_TRY(ost_vm_translate(&k->live, pgd, &map));
 	*ret = *cpu;
 	ret->ttbr0 = map.pa + (pgd - map.va);
-	/* Walk the low part from TTBR0 whatever the kernel has set for now; the split itself stays, but for LPAE's narrowed one. */
+	/*
+	 * Walk the low part from TTBR0 whatever the kernel has set for now; the split itself stays, but for LPAE's
+	 * narrowed one.
+	 */
 	ret->tcr &= cpu->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x10);
 	return ost_ok();
 }

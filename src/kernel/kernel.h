@@ -5,8 +5,8 @@
  * names, the task list the offsets in task_struct. Nothing is written to the target.
  *
  * Wire cost: at most 256 KiB read the first time, at most 8 KiB when the cache in cache_dir knows the running image
- * (ost_kernel_stats() tells). The cores need not stay halted meanwhile; but on one that runs on, the task list may change under
- * the reader: OST_ERR_NOT_FOUND is then worth another try.
+ * (ost_kernel_stats() tells). The cores need not stay halted meanwhile; but on one that runs on, the task list may
+ * change under the reader: OST_ERR_NOT_FOUND is then worth another try.
  */
 #ifndef OPENST_KERNEL_KERNEL_H
 #define OPENST_KERNEL_KERNEL_H
@@ -40,8 +40,9 @@ struct ost_kernel_stats {
 };
 
 /*
- * OST_ERR_STATE: the MMU is off, or cancelled. OST_ERR_NOT_FOUND: no Linux, or one without kallsyms or with no task list yet.
- * OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_LINK as the source of phys reports. *ret is NULL on failure.
+ * OST_ERR_STATE: the MMU is off, or cancelled. OST_ERR_NOT_FOUND: no Linux, or one without kallsyms or with no task
+ * list yet. OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_LINK as the source of phys reports. *ret is NULL on
+ * failure.
  */
 struct ost_status ost_kernel_find(const struct ost_kernel_request *request, struct ost_kernel **ret) OST_CHECK;
 void ost_kernel_destroy(struct ost_kernel *kernel);
@@ -49,7 +50,10 @@ void ost_kernel_destroy(struct ost_kernel *kernel);
 /* All these are borrowed and live as long as the kernel. */
 const struct ost_layout *ost_kernel_layout(const struct ost_kernel *kernel);
 const struct ost_kernel_stats *ost_kernel_stats(const struct ost_kernel *kernel);
-/* The text of linux_banner as found in memory, without its newline; NULL when not found. For people, never for decisions. */
+/*
+ * The text of linux_banner as found in memory, without its newline; NULL when not found. For people, never for
+ * decisions.
+ */
 const char *ost_kernel_banner(const struct ost_kernel *kernel);
 
 /*
@@ -63,23 +67,23 @@ struct ost_status ost_kernel_symbol_at(struct ost_kernel *kernel, uint64_t addr,
 		uint64_t *ret_offset) OST_CHECK;
 
 /*
- * The current task of a core halted anywhere, user mode included. Three to four reads. OST_ERR_NOT_FOUND where the core's
- * mode does not tell (before 6.1, halted in user mode: the SVC stack pointer is not among the state).
+ * The current task of a core halted anywhere, user mode included. Three to four reads. OST_ERR_NOT_FOUND where the
+ * core's mode does not tell (kernels before 5.16 need sp_svc when halted in another mode than SVC).
  */
 struct ost_status ost_kernel_current(struct ost_kernel *kernel, const struct ost_cpu_state *cpu, struct ost_task *ret)
 		OST_CHECK;
 /* pid, tgid and comm of the task_struct at addr: one or two reads. OST_ERR_FORMAT when it is none. */
 struct ost_status ost_kernel_task(struct ost_kernel *kernel, uint64_t addr, struct ost_task *ret) OST_CHECK;
 /*
- * How the user memory of the task at addr translates: cpu's registers with TTBR0 from the task's mm, for an ost_vm. Needed where
- * the kernel takes the program's table away while it runs itself (LPAE since 6.9), and for tasks that are not current.
- * OST_ERR_NOT_FOUND for a kernel thread.
+ * How the user memory of the task at addr translates: cpu's registers with TTBR0 from the task's mm, for an ost_vm.
+ * Needed where the kernel takes the program's table away while it runs itself (LPAE since 6.9), and for tasks that are
+ * not current. OST_ERR_NOT_FOUND for a kernel thread.
  */
 struct ost_status ost_kernel_user_regime(struct ost_kernel *kernel, const struct ost_cpu_state *cpu, uint64_t addr,
 		struct ost_cpu_state *ret) OST_CHECK;
 /*
- * Thread group leaders in the order of the kernel's list: *ret_next of 0 starts at init_task (pid 0), and is 0 again after the last.
- * One read each.
+ * Thread group leaders in the order of the kernel's list: *ret_next of 0 starts at init_task (pid 0), and is 0 again
+ * after the last. One read each.
  */
 struct ost_status ost_kernel_next_task(struct ost_kernel *kernel, uint64_t addr, uint64_t *ret_next) OST_CHECK;
 

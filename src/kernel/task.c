@@ -50,7 +50,8 @@ static bool is_fatal(struct ost_status status)
 
 /* ---- current ---- */
 
-static struct ost_status current_by_stack(const struct ost_task_search *s, const struct ost_cpu_state *cpu, uint64_t *ret)
+static struct ost_status current_by_stack(const struct ost_task_search *s, const struct ost_cpu_state *cpu,
+		uint64_t *ret)
 {
 	unsigned int mode = cpu->cpsr & MODE_MASK;
 	uint64_t sp = mode == MODE_SVC ? cpu->r[13] : cpu->sp_svc;
@@ -158,8 +159,8 @@ static struct ost_status read_node(struct finder *f, uint64_t at, uint64_t *ret_
 }
 
 /*
- * Collect the ring that first is in. Nearly all nodes must point back to the one before; not all, for the core may run on while
- * the list is read, and tasks come and go: then the ring may close elsewhere than at first, too.
+ * Collect the ring that first is in. Nearly all nodes must point back to the one before; not all, for the core may run
+ * on while the list is read, and tasks come and go: then the ring may close elsewhere than at first, too.
  */
 static struct ost_status collect(struct finder *f, uint64_t first)
 {
@@ -221,8 +222,8 @@ static struct ost_status is_init_task(struct finder *f, uint64_t task, bool whol
 }
 
 /*
- * init_task is the one in the image, and has the lowest address but for tasks in memory that the image gave back. When no guess
- * of where comm is helps, the lowest few are read whole.
+ * init_task is the one in the image, and has the lowest address but for tasks in memory that the image gave back. When
+ * no guess of where comm is helps, the lowest few are read whole.
  */
 static struct ost_status find_init_task(struct finder *f, uint32_t off, uint64_t *ret, uint32_t *ret_comm)
 {
@@ -262,7 +263,10 @@ static struct ost_status try_list(struct finder *f, uint32_t off)
 	uint64_t next, prev, back, unused, init;
 	uint32_t comm;
 	uint64_t first = word_at(f, 0, off);
-	/* The current task itself need not be in it: the idle task of a second core holds a copy of its parent's pointers. */
+	/*
+	 * The current task itself need not be in it: the idle task of a second core holds a copy of its parent's
+	 * pointers.
+	 */
 	OST_TRY(read_node(f, first, &next, &prev));
 	if (!is_kernel(f->s, next) || !is_kernel(f->s, prev) || next == first) {
 		return no_list();
@@ -429,7 +433,10 @@ static uint32_t find_pgd(const struct finder *f)
 
 /* ---- thread_size ---- */
 
-/* Task 1 came from user mode: its registers lie at the top of its stack, 8 bytes below the end, CPSR the last but one. */
+/*
+ * Task 1 came from user mode: its registers lie at the top of its stack, 8 bytes below the end, CPSR the last
+ * but one.
+ */
 static uint32_t find_thread_size(const struct finder *f)
 {
 	uint64_t stack = word_at(f, 1, f->s->layout->task_stack);
@@ -453,7 +460,8 @@ static struct ost_status find_fields(struct finder *f)
 	unsigned int w = f->s->word;
 	l->task_pid = find_field(f, l->task_tasks, l->task_comm, 4, fits_pid);
 	if (l->task_pid == OST_NO_OFFSET) {
-		return ost_error(OST_ERR_NOT_FOUND, "no pid found in the tasks: this kernel's task_struct is of an unknown kind");
+		return ost_error(OST_ERR_NOT_FOUND,
+				"no pid found in the tasks: this kernel's task_struct is of an unknown kind");
 	}
 	l->task_tgid = l->task_pid + 4;
 	uint32_t behind = (uint32_t)ost_align_up(l->task_pid + 8, w);

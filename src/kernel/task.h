@@ -25,7 +25,10 @@ struct ost_task_search {
 struct ost_status ost_task_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu, uint64_t *ret)
 		OST_CHECK;
 
-/* About 12 KiB read, up to 100 KiB with thousands of tasks. OST_ERR_NOT_FOUND when no core's current task leads to the task list. */
+/*
+ * About 12 KiB read, up to 100 KiB with thousands of tasks. OST_ERR_NOT_FOUND when no core's current task leads
+ * to the task list.
+ */
 struct ost_status ost_task_find(struct ost_task_search *s) OST_CHECK;
 
 /* Do the offsets still fit? Under 200 bytes. OST_ERR_NOT_FOUND when not. */

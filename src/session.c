@@ -166,7 +166,7 @@ static struct ost_status plan_event(void *ctx, const struct ost_event *event, bo
 {
 	struct ost_session *s = ctx;
 
-	*final = false;
+	*final = ost_syscall_is_final(event->abi, event->nr, event->kind == OST_EVENT_EXIT);
 	return ost_decode(s->decoder, event, &s->plan);
 }
 

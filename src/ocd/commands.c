@@ -377,12 +377,12 @@ static const struct {
 	const char *name;
 	bool has_word;				/* else fn gets the option itself */
 	option_fn fn;
-	const char *wants;
+	const char *wants;			/* that word, for people */
 } option_table[] = {
-	{ "-pid", true, option_pid, "a process number from 1" },
-	{ "-tgid", true, option_tgid, "a thread group's number from 1" },
-	{ "-comm", true, option_comm, "a task's name" },
-	{ "-e", true, option_calls, "names of syscalls, separated by commas, once" },
+	{ "-pid", true, option_pid, "a process number from 1 (64 of them at most)" },
+	{ "-tgid", true, option_tgid, "a thread group's number from 1 (64 of them at most)" },
+	{ "-comm", true, option_comm, "a task's name (64 of them at most)" },
+	{ "-e", true, option_calls, "names of syscalls, separated by commas, once (64 of them at most)" },
 	{ "-o", true, option_output, "a file's name" },
 	{ "-s", true, option_string, "a number of bytes from 1 to 65536" },
 	{ "-v", false, option_flag, NULL },
@@ -410,7 +410,7 @@ static int parse_option(struct command_invocation *cmd, struct start_options *op
 		}
 		if (*i + 1 < CMD_ARGC && option_table[k].fn(options, CMD_ARGV[++*i]))
 			return ERROR_OK;
-		command_print(CMD, "openst: %s wants %s (at most %d times)", name, option_table[k].wants, MAX_LIST);
+		command_print(CMD, "openst: %s wants %s", name, option_table[k].wants);
 		return ERROR_COMMAND_ARGUMENT_INVALID;
 	}
 	command_print(CMD, "openst: unknown option '%s': openst start %s", name, START_USAGE);

@@ -307,6 +307,7 @@ static void state_of(struct ost_cpu_state *state)
 	ck_assert_uint_eq(state->contextid, 0x77);
 	ck_assert_uint_eq(state->tpidrprw, 0x12345000);
 	ck_assert_uint_eq(state->tpidruro, 0xc2000000);
+	ck_assert_uint_eq(state->sp_svc, s->r[13]);
 	ck_assert_uint_eq(state->dacr, 0x51);
 	ck_assert_uint_eq(state->mpidr, 0x80000001);
 	ck_assert_uint_eq(state->midr, 0x413fc0f0);

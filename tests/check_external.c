@@ -110,6 +110,8 @@ static struct ost_status emit(void *ctx, const struct ost_event *event)
 	at += (size_t)snprintf(told + at, sizeof(told) - at, "%s %d:%s nr=%u%s%s%s", kinds[event->kind], event->task.pid,
 		event->task.comm, event->nr, event->flags & OST_EVENT_NO_ENTRY ? " orphan" : "",
 		event->flags & OST_EVENT_RESTART ? " restart" : "", event->flags & OST_EVENT_SKIPPED ? " skipped" : "");
+	if (event->sp)
+		at += (size_t)snprintf(told + at, sizeof(told) - at, " sp=%llx", (unsigned long long)event->sp);
 	if (event->kind == OST_EVENT_EXIT)
 		at += (size_t)snprintf(told + at, sizeof(told) - at, " =%lld", (long long)event->ret);
 	snprintf(told + at, sizeof(told) - at, "%s\n", text);
@@ -434,6 +436,20 @@ START_TEST(group_ends)
 }
 END_TEST
 
+START_TEST(sigreturn)
+{
+	start(NULL);
+	fake_write32(fake, STACK(0) + 52, 0xbe801234);
+	call(0, 0, GETPPID, 0, 0, 0, 1);
+	call(0, 0, 173, 0, 0, 0, 1);
+	call(0, 0, GETPPID, 0, 0, 0, 1);
+	run();
+	ck_assert_str_eq(told, "entry 100:first nr=64\nexit 100:first nr=64 =1\nentry 100:first nr=173 sp=be801234\n"
+		"exit 100:first nr=173 sp=be801234 =1\nentry 100:first nr=64\nexit 100:first nr=64 =1\n");
+	stop();
+}
+END_TEST
+
 START_TEST(children)
 {
 	int32_t pid = 100;
@@ -613,6 +629,40 @@ START_TEST(leftovers)
 	good(ost_external_clean(&fake->target, 0, &found));
 	ck_assert_uint_eq(found, 0);
 	ck_assert_uint_eq(fake->core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake->errors, 0);
+}
+END_TEST
+
+/* The same, when somebody else has cleared the breakpoint registers meanwhile. */
+START_TEST(stranded)
+{
+	uint32_t mask;
+
+	call(0, 0, GETPPID, 0, 0, 0, 1);
+	fake->core[0].bvr[5] = ENTRY;
+	fake->core[0].bcr[5] = OST_V7_BCR_OURS;
+	fake_run(fake, 0);
+	good(ost_external_stranded(&fake->target, &layout, &mask));
+	ck_assert_uint_eq(mask, 1);
+	fake->core[0].bcr[5] = 0;
+	good(ost_external_stranded(&fake->target, &layout, &mask));
+	ck_assert_uint_eq(mask, 1);
+	ck_assert_mem_eq(fake->core[0].s.r, fake->core[0].stopped.r, sizeof(fake->core[0].s.r));
+	/* a user's breakpoint in the same place */
+	fake->core[0].bcr[0] = 0x1e7;
+	fake->core[0].bvr[0] = ENTRY;
+	good(ost_external_stranded(&fake->target, &layout, &mask));
+	ck_assert_uint_eq(mask, 0);
+	/* or elsewhere, taken off */
+	fake->core[0].bcr[0] = 0;
+	fake->core[0].s.r[15] = ENTRY + 4;
+	good(ost_external_stranded(&fake->target, &layout, &mask));
+	ck_assert_uint_eq(mask, 0);
+	/* or halted */
+	fake->core[0].s.r[15] = ENTRY;
+	fake->core[0].dscr &= ~0x3cu;
+	good(ost_external_stranded(&fake->target, &layout, &mask));
+	ck_assert_uint_eq(mask, 0);
 	ck_assert_uint_eq(fake->errors, 0);
 }
 END_TEST
@@ -797,11 +847,13 @@ int main(void)
 	tcase_add_test(one, exec_renames);
 	tcase_add_test(one, ways_out);
 	tcase_add_test(one, group_ends);
+	tcase_add_test(one, sigreturn);
 	tcase_add_test(one, children);
 	tcase_add_test(one, halt_wanted);
 	tcase_add_test(one, rearms);
 	tcase_add_test(one, units);
 	tcase_add_test(one, leftovers);
+	tcase_add_test(one, stranded);
 	tcase_add_test(one, start_errors);
 	tcase_add_test(one, emit_fails);
 	tcase_add_test(one, stop_serves);

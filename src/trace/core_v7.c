@@ -45,11 +45,15 @@
 #define CPSR_MODE 0x1fu
 #define MODE_USER 0x10u
 #define MODE_SVC 0x13u
+#define MODE_FIQ 0x11u
+#define MODE_MONITOR 0x16u
+#define MODE_HYP 0x1au
 
 /* A32 instructions fed to a stopped core; r12 is the scratch register. */
 #define TO_DTR(r) (0xee000e15u | (uint32_t)(r) << 12)		/* MCR p14, 0, r, c0, c5, 0 */
 #define FROM_DTR(r) (0xee100e15u | (uint32_t)(r) << 12)		/* MRC p14, 0, r, c0, c5, 0 */
 #define MOV_R12_PC 0xe1a0c00fu
+#define MOV_R12_SP 0xe1a0c00du
 #define MOV_PC_R12 0xe1a0f00cu
 #define BX_R12 0xe12fff1cu
 #define MRS_R12_CPSR 0xe10fc000u
@@ -911,14 +915,25 @@ static struct ost_status read_long_bases(struct ost_v7_core *core, struct ost_cp
 	return ost_ok();
 }
 
-/* User mode may not look at the system registers. lr is read and put back in the mode in which it serves as scratch. */
+/*
+ * User mode may not look at the system registers, and the kernel's stack pointer is supervisor mode's: the core is
+ * switched there for the time. From monitor and hypervisor mode there is no such way back and forth, and FIQ mode has
+ * an r12 of its own.
+ */
+static bool may_switch(uint32_t cpsr)
+{
+	uint32_t mode = cpsr & CPSR_MODE;
+
+	return mode != MODE_SVC && mode != MODE_FIQ && mode != MODE_MONITOR && mode != MODE_HYP;
+}
+
 static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_state *state)
 {
-	bool user = (state->cpsr & CPSR_MODE) == MODE_USER;
-	uint32_t value[CP15_STATES] = { 0 }, status = 0;
+	bool away = may_switch(state->cpsr);
+	uint32_t value[CP15_STATES] = { 0 }, status = 0, sp = 0;
 	struct ost_status result;
 
-	if (user) {
+	if (away) {
 		queue_set(core, 12, (state->cpsr & ~(CPSR_MODE | CPSR_T)) | MODE_SVC | 0xc0);
 		feed(core, MSR_CPSR_R12);
 		feed(core, ISB);
@@ -927,7 +942,9 @@ static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_stat
 		feed(core, cp15_state[i].insn);
 		queue_get(core, 12, &value[i]);
 	}
-	if (user) {
+	feed(core, MOV_R12_SP);
+	queue_get(core, 12, &sp);
+	if (away) {
 		queue_set(core, 12, state->cpsr);
 		feed(core, MSR_CPSR_R12);
 		feed(core, ISB);
@@ -945,7 +962,9 @@ static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_stat
 		else
 			*(uint32_t *)(void *)at = value[i];
 	}
-	if (!ost_failed(result) && !user)
+	if (away || (state->cpsr & CPSR_MODE) == MODE_SVC)
+		state->sp_svc = sp;
+	if (!ost_failed(result) && (state->cpsr & CPSR_MODE) != MODE_USER)
 		result = read_long_bases(core, state);
 	return result;
 }
@@ -996,6 +1015,8 @@ struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned in
 				"core does not stop when asked to: check that it is clocked and its debug is not locked", n);
 	}
 	result = read_stopped(&core, ret);
+	if (!ours && (core.have & OST_V7_BIT(OST_V7_PC)))
+		queue_pc(&core, core.reg[OST_V7_PC], core.reg[OST_V7_CPSR] & CPSR_T);
 	end = ours ? end_brief_stop(&core) : ost_v7_hand_over(&core);
 	return ost_failed(result) ? result : end;
 }

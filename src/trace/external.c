@@ -20,6 +20,8 @@
 #define STOP_TRIES 3u
 /* From the address of pt_regs to SP at the exits that have not dropped the two stacked arguments yet. */
 #define STACKED_ARGS 8u
+/* The user's SP in pt_regs, which is r0-r15, CPSR and the first argument once more. */
+#define PT_REGS_SP 52u
 /* The modules' and kernel's space begins this much below the linear map. */
 #define MODULES_SIZE 0x01000000u
 
@@ -28,7 +30,9 @@ enum {
 	NR_RESTART = 0,
 	NR_EXIT = 1,
 	NR_EXECVE = 11,
+	NR_SIGRETURN = 119,
 	NR_PRCTL = 172,
+	NR_RT_SIGRETURN = 173,
 	NR_EXIT_GROUP = 248,
 	NR_EXECVEAT = 387,
 };
@@ -122,6 +126,7 @@ static struct ost_event event_of(const struct ost_trace_task *task, const struct
 		.cpu = hit->index,
 		.task = task->id,
 		.nr = task->nr,
+		.sp = task->user_sp,
 		.entry_ns = task->entry_ns,
 		.time_ns = hit->now_ns,
 		.at_entry = task->at_entry,
@@ -548,6 +553,20 @@ static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_tra
 		task->arg[i] = reg(hit, i);
 }
 
+/* What returns from a signal handler finds its frame by the user's SP. */
+static struct ost_status read_user_sp(struct hit *hit, struct ost_trace_task *task)
+{
+	struct ost_v7_fetch fetch[2];
+	uint8_t bytes[4];
+
+	task->user_sp = 0;
+	if (task->nr != NR_SIGRETURN && task->nr != NR_RT_SIGRETURN)
+		return ost_ok();
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, task->sp + PT_REGS_SP, 4, bytes)));
+	task->user_sp = ost_le32(bytes);
+	return ost_ok();
+}
+
 static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task,
 		uint32_t away)
 {
@@ -555,6 +574,7 @@ static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, s
 	struct history *history = history_of(ext, task);
 
 	OST_TRY(need_captures(task));
+	OST_TRY(read_user_sp(hit, task));
 	ost_capture_reset(task->at_entry);
 	event = event_of(task, hit, OST_EVENT_ENTRY);
 	return fetch_planned(ext, hit, &event, is_exec(task->nr) ? NULL : history, away);
@@ -624,6 +644,7 @@ static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, i
 static void no_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
 	memset(task->arg, 0, sizeof(task->arg));
+	task->user_sp = 0;
 	task->nr = 0;
 	task->entry_ns = hit->now_ns;
 	task->flags = OST_EVENT_NO_ENTRY;
@@ -919,6 +940,7 @@ static struct ost_status rearm(struct ost_external *ext, struct cpu *cpu)
 	ext->stats.rearms++;
 	ost_trace_table_stale(ext->table);
 	cpu->expect_exit = false;
+	memset(ext->verified, 0, sizeof(ext->verified));
 	queue_arm(ext, cpu);
 	return ost_v7_flush(&cpu->v7);
 }
@@ -992,6 +1014,7 @@ static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 		}
 	}
 	status = ost_v7_flush(core[0]);
+	ext->stats.idle_flushes++;
 	if (ost_failed(status)) {
 		for (unsigned int i = 0; i < ext->cores; i++) {
 			ext->cpu[i].checking = false;
@@ -1062,7 +1085,6 @@ static struct ost_status run_turn(struct ost_external *ext, struct turn *turn, u
 		if (polled)
 			OST_TRY(poll_all(ext, turn->away | turn->ret->foreign));
 		OST_TRY(serve_stopped(ext, turn, &served));
-		ext->stats.idle_flushes += polled;
 		idle = polled && !served ? idle + 1 : 0;
 		if ((max_hits && turn->ret->hits >= max_hits) || now_ns(ext) >= deadline)
 			return ost_ok();
@@ -1142,6 +1164,44 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 		if (!ost_failed(status))
 			status = clean_core(&cpu, away & 1u << i, &found);
 		*ret_found += found;
+		if (ost_failed(status) && !ost_failed(first))
+			first = status;
+	}
+	return first;
+}
+
+static struct ost_status is_stranded(struct cpu *cpu, const struct ost_layout *layout, bool *ret)
+{
+	struct ost_v7_core *v7 = &cpu->v7;
+	uint32_t pc;
+
+	if (!ost_v7_halted(v7) || ost_v7_reason(v7) != OST_V7_REASON_BREAKPOINT)
+		return ost_ok();
+	OST_TRY(ost_v7_read_units(v7, cpu->found_bvr, cpu->found_bcr));
+	OST_TRY(ost_v7_read(v7, OST_V7_BIT(OST_V7_PC)));
+	pc = v7->reg[OST_V7_PC];
+	for (unsigned int i = 0; i < layout->points; i++)
+		*ret = *ret || layout->point[i].addr == pc;
+	for (unsigned int i = 0; i < v7->units; i++) {
+		if ((cpu->found_bcr[i] & 1) && cpu->found_bvr[i] == pc && cpu->found_bcr[i] != OST_V7_BCR_OURS)
+			*ret = false;
+	}
+	return ost_v7_hand_over(v7);
+}
+
+struct ost_status ost_external_stranded(struct ost_target *target, const struct ost_layout *layout, uint32_t *ret_mask)
+{
+	struct ost_status first = ost_ok();
+
+	*ret_mask = 0;
+	for (unsigned int i = 0; i < target->cores && i < OST_EXTERNAL_MAX_CORES; i++) {
+		struct cpu cpu = { .armed = false };
+		struct ost_status status = ost_v7_open(&cpu.v7, target, i);
+		bool stranded = false;
+
+		if (!ost_failed(status))
+			status = is_stranded(&cpu, layout, &stranded);
+		*ret_mask |= (uint32_t)stranded << i;
 		if (ost_failed(status) && !ost_failed(first))
 			first = status;
 	}

@@ -80,6 +80,7 @@ struct ost_trace_task {
 	uint32_t nr, last_nr;
 	int64_t last_ret;
 	uint64_t sp;			/* pt_regs of the call in flight */
+	uint64_t user_sp;		/* where that matters to the call, else 0 */
 	uint64_t arg[7];
 	uint64_t entry_ns;
 	unsigned int flags;

@@ -385,10 +385,16 @@ struct ost_value *dec_sigset_at(struct dec *d, struct ost_value *parent, const c
 {
 	uint8_t bytes[8];
 
-	len = len > sizeof(bytes) ? sizeof(bytes) : len;
-	if (!len || !dec_read(d, addr, bytes, (size_t)len))
+	if (!len || len > sizeof(bytes) || !dec_read(d, addr, bytes, (size_t)len))
 		return dec_addr(d, parent, name, addr);
 	return dec_sigbits(d, parent, name, bytes, (size_t)len);
+}
+
+bool dec_array_fits(const struct dec *d, uint64_t addr, uint64_t n, size_t size)
+{
+	uint64_t last = d->word == 4 ? UINT32_MAX : UINT64_MAX;
+
+	return addr && size && addr <= last && n <= (last - addr) / size;
 }
 
 struct ost_value *dec_array_at(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, uint64_t n,
@@ -399,7 +405,7 @@ struct ost_value *dec_array_at(struct dec *d, struct ost_value *parent, const ch
 	uint8_t *bytes;
 	bool whole;
 
-	if (!addr || size > ELEMENT_MAX)
+	if (!dec_array_fits(d, addr, n, size) || size > ELEMENT_MAX)
 		return dec_addr(d, parent, name, addr);
 	bytes = ost_record_alloc(d->record, (size_t)shown * size);
 	if (!bytes)
@@ -535,7 +541,7 @@ static void decode_array(struct dec *d, struct ost_value *parent, const char *na
 	struct ost_value *array;
 	uint8_t *bytes;
 
-	bytes = addr && size <= ELEMENT_MAX ? ost_record_alloc(d->record, (size_t)shown * size) : NULL;
+	bytes = dec_array_fits(d, addr, n, size) && size <= ELEMENT_MAX ? ost_record_alloc(d->record, (size_t)shown * size) : NULL;
 	if (!bytes || !dec_read(d, addr, bytes, (size_t)shown * size)) {
 		dec_addr(d, parent, name, addr);
 		return;

@@ -39,6 +39,18 @@ def fail(text):
     sys.exit('gen.py: ' + text)
 
 
+# A definition of an ioctl's number in a header; also sound's own macros, and those on the next line.
+IOCTL = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(?:\\\n[ \t]*)?_S?IO(?:R|W|WR|C)?[ \t]*\(', re.M)
+# Headers with plain numbers, and which of their names are ioctls.
+PLAIN_IOCTLS = {
+    'asm/ioctls.h': r'(TC|TIO|FIO)(?!CPKT_|CSER_)[A-Z0-9]',
+    'linux/sockios.h': r'(SIO|FIO)[A-Z0-9]',
+    'linux/vt.h': r'VT_(?!EVENT|AUTO|PROCESS|ACKACQ|MAX)[A-Z]',
+    'linux/kd.h': r'(KD|GIO_|PIO_)(?!_)[A-Z]+$',
+    'linux/cdrom.h': r'(CDROM|DVD_)(?!_)[A-Z]',
+}
+
+
 class Compiler:
     """Asks the cross compiler."""
 
@@ -98,7 +110,7 @@ class Description:
     def __init__(self, path, abi):
         self.abi = abi
         self.units, self.sets, self.types, self.structs = {}, {}, {}, {}
-        self.calls, self.raw, self.numbers = {}, {}, {}
+        self.calls, self.raw, self.numbers, self.renames = {}, {}, {}, {}
         with open(path, encoding='utf-8') as f:
             self.text = f.read()
         for number, text in self.logical_lines(path):
@@ -169,6 +181,11 @@ class Description:
         for word in rest.split():
             name, _, count = word.partition('/')
             self.raw[name] = int(count)
+
+    def do_rename(self, rest):
+        for word in rest.split():
+            name, _, shown = word.partition('=')
+            self.renames[name] = shown
 
     def do_number(self, rest):
         for word in rest.split():
@@ -351,7 +368,7 @@ class Generator:
             if value is None:
                 continue
             if name.startswith('__NR_'):
-                numbers[name[5:]] = value
+                numbers[self.desc.renames.get(name[5:], name[5:])] = value
             elif name.startswith('__ARM_NR_') and name not in ('__ARM_NR_BASE',):
                 numbers[name[9:]] = value
         for drop in ('SYSCALL_BASE', 'OABI_SYSCALL_BASE', 'syscalls', 'arch_specific_syscall', 'SYSCALL_MASK',
@@ -386,14 +403,13 @@ class Generator:
                 flags, text = ['ARG_OUT'], text[1:]
             if text.startswith('!'):
                 flags, text = flags + ['ARG_NAMED'], text[1:]
-            if text.startswith('pair(') and text.endswith(')'):
-                text = text[5:-1]
-                if self.word == 4:
-                    reg += reg & 1
-                    flags.append('ARG_PAIR')
-            if text == 'pad':
-                reg += 1
-                continue
+            place = re.match(r'r(\d)=', text)
+            if place:
+                reg, text = int(place[1]), text[2 + len(place[1]):]
+            if text.startswith('pair('):
+                text, pair = text[5:-1], self.word == 4
+                flags += ['ARG_PAIR'] if pair else []
+                reg += reg & 1 if pair else 0
             args.append((label, self.resolve(text, names, where), reg, '|'.join(flags) or '0'))
             reg += 2 if 'ARG_PAIR' in flags else 1
         if reg > 7:
@@ -425,34 +441,41 @@ class Generator:
                             continue
                         with open(path, encoding='utf-8', errors='replace') as f:
                             text = f.read()
-                        if re.search(r'^\s*#\s*define\s+\w+\s+_IO(R|W|WR|C)?\s*\(', text, re.M):
+                        if IOCTL.search(text):
                             header = os.path.relpath(path, top)
                             found.append(header)
                             texts[header] = text
-        plain = ['asm/ioctls.h', 'linux/sockios.h']
-        head = '#include <stddef.h>\n#include <linux/types.h>\n'
+        plain = list(PLAIN_IOCTLS)
+        head = '#include <stddef.h>\n#include <linux/types.h>\n#include <asm/termbits.h>\n'
         headers = self.compiling(head, sorted(set(found)))
         source = head + ''.join(f'#include <{h}>\n' for h in plain + headers)
         defined = self.compiler.macros(source)
-        names = [n for h in headers for n in re.findall(
-            r'^\s*#\s*define\s+(\w+)\s+_IO(?:R|W|WR|C)?\s*\(', texts[h], re.M) if n in defined]
+        alias = {n for n, body in defined.items() if body.strip('() ') in defined}
+        names = [n for h in headers for n in IOCTL.findall(texts[h]) if n in defined and n not in alias]
         base = []
         for header in plain:
-            own = self.compiler.macros(f'#include <{header}>\n')
-            base += [n for n in own if re.match(r'(T[CI]|FIO|SIO)[A-Z0-9]', n) and not n.startswith('TIOCPKT_')
-                     and not n.startswith('TIOCSER_')]
-        names = [n for n in dict.fromkeys(names) if n not in base]
-        ignore = re.compile(r'.*_(OLD|32|64_OLD)$|__|_IOC|.*_IOC_MAGIC|IOCSIZE|IOC_')
-        values = self.compiler.values(source, base + names)
+            own = self.own_macros(header)
+            base += [n for n in own if re.match(PLAIN_IOCTLS[header], n) and n not in alias]
+        names = [n for n in dict.fromkeys(base + names) if not re.match(r'__|_?IOC_|IOCSIZE', n)]
+        values = self.compiler.values(source, names)
         by_value = {}
-        for name in base + names:
+        for name in names:
             value = values[name]
-            if value is None or value > 0xffffffff or ignore.match(name):
-                continue
-            if value in by_value and by_value[value][0] in base:
-                continue
-            by_value.setdefault(value, []).append(name)
-        self.ioctls = sorted((v, ' or '.join(sorted(n)) if v not in base else n[0]) for v, n in by_value.items())
+            # Plain numbers that are no ioctls are small.
+            if value is not None and 0x100 <= value <= 0xffffffff:
+                by_value.setdefault(value, []).append(name)
+        self.ioctls = sorted((v, ' or '.join(sorted(n))) for v, n in by_value.items())
+
+    def own_macros(self, header):
+        """Names that a header itself, or the generic one it stands for, defines."""
+        names = []
+        for top in self.compiler.include_dirs():
+            for path in (header, header.replace('asm/', 'asm-generic/')):
+                path = os.path.join(top, path)
+                if os.path.exists(path):
+                    with open(path, encoding='utf-8', errors='replace') as f:
+                        names += re.findall(r'^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\S', f.read(), re.M)
+        return list(dict.fromkeys(names))
 
     def compiling(self, head, headers):
         """The headers that compile together, by halving what doesn't."""

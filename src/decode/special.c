@@ -98,7 +98,7 @@ void special_open_how_mode(struct dec *d, struct ost_value *parent, const char *
 {
 	if (u || (parent->first && (has_flag(d, SET_open_flags, "O_CREAT", parent->first->u) ||
 			has_flag(d, SET_open_flags, "O_TMPFILE", parent->first->u))))
-		dec_umode(d, parent, name, u);
+		ost_value_add_u(d->record, parent, name, OST_VALUE_OCT, u);
 }
 
 void special_mknod_dev(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
@@ -166,7 +166,7 @@ struct ost_value *dec_iov_at(struct dec *d, struct ost_value *parent, const char
 	struct ost_value *array, *iov;
 	uint8_t *bytes;
 
-	bytes = addr ? ost_record_alloc(d->record, (size_t)elements * size) : NULL;
+	bytes = dec_array_fits(d, addr, n, size) ? ost_record_alloc(d->record, (size_t)elements * size) : NULL;
 	if (!bytes || !dec_read(d, addr, bytes, (size_t)elements * size)) {
 		dec_more_wants(d);
 		return dec_addr(d, parent, name, addr);
@@ -646,6 +646,38 @@ void special_shm_get_flags(struct dec *d, struct ost_value *parent, const char *
 	ipc_flags(d, parent, name, SET_shm_get_flags, u, u & 04000 ? HUGE_MASK : 0);
 }
 
+void special_membarrier_flags(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	dec_flags(d, parent, name, SET_membarrier_flags, u & UINT32_MAX);
+}
+
+void special_membarrier_cpu(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	if (d->arg[1])
+		dec_int(d, parent, name, (int32_t)u);
+}
+
+static void resident_element(struct dec *d, struct ost_value *array, const uint8_t *bytes)
+{
+	dec_uint(d, array, NULL, *bytes & 1);
+}
+
+void special_mincore(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	uint64_t page = (uint64_t)1 << PAGE_SHIFT;
+
+	dec_array_at(d, parent, name, u, (d->arg[1] + page - 1) / page, 1, resident_element);
+}
+
+/* In hundredths of a second, the unit of the user ABI. */
+void special_clock_ticks(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	struct ost_value *value = dec_uint(d, parent, name, u);
+
+	if (u)
+		value->comment = ost_record_text(d->record, "%" PRIu64 ".%02u s", u / 100, (unsigned int)(u % 100));
+}
+
 void result_membarrier(struct dec *d)
 {
 	if (!d->ok || d->arg[0] || !d->ret)
@@ -922,6 +954,21 @@ void special_groups(struct dec *d, struct ost_value *parent, const char *name, u
 		dec_array_at(d, parent, name, u, d->arg[d->i - 1], 4, gid_element);
 }
 
+static void gid16_element(struct dec *d, struct ost_value *array, const uint8_t *bytes)
+{
+	uint16_t gid = ost_le16(bytes);
+
+	dec_int(d, array, NULL, gid == UINT16_MAX ? -1 : gid);
+}
+
+void special_groups16(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	if ((int32_t)d->arg[d->i - 1] < 0)
+		dec_addr(d, parent, name, u);
+	else
+		dec_array_at(d, parent, name, u, d->arg[d->i - 1], 2, gid16_element);
+}
+
 static void rlim(struct dec *d, struct ost_value *parent, const char *name, uint64_t u, uint64_t infinity,
 		const char *infinity_name)
 {
@@ -991,12 +1038,21 @@ void result_scheduler(struct dec *d)
 		ost_value_add_text(d->record, dec_notes(d), NULL, OST_VALUE_NAME, text, d->ret);
 }
 
+static void personality(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	struct ost_value *flags = dec_list(d, parent, name, OST_VALUE_FLAGS);
+
+	flags->u = u;
+	dec_enum(d, flags, NULL, SET_personalities, u & 0xff);
+	add_bits(d, flags, SET_personality_flags, u & UINT32_MAX & ~(uint64_t)0xff);
+}
+
 void special_personality(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
 	if ((u & UINT32_MAX) == UINT32_MAX)
 		dec_hex(d, parent, name, u & UINT32_MAX);
 	else
-		dec_enum(d, parent, name, SET_personalities, u);
+		personality(d, parent, name, u);
 }
 
 void result_personality(struct dec *d)
@@ -1004,7 +1060,7 @@ void result_personality(struct dec *d)
 	if (!d->ok)
 		return;
 	hex_result(d);
-	dec_enum(d, dec_notes(d), NULL, SET_personalities, d->ret);
+	personality(d, dec_notes(d), NULL, d->ret);
 }
 
 void special_reboot_arg(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
@@ -1177,6 +1233,9 @@ enum prctl_kind {
 	PRCTL_ZEROS,
 	PRCTL_TRACER,
 	PRCTL_SECCOMP,
+	PRCTL_AMBIENT,
+	PRCTL_VMA,
+	PRCTL_SECURE_BITS,
 };
 
 /* By option; what isn't here is shown as words. */
@@ -1188,9 +1247,10 @@ static const struct {
 	{ 7, PRCTL_NONE }, { 8, PRCTL_NUMBER }, { 13, PRCTL_NONE }, { 14, PRCTL_NUMBER }, { 15, PRCTL_STRING },
 	{ 16, PRCTL_STRING_OUT }, { 21, PRCTL_NONE }, { 22, PRCTL_SECCOMP }, { 23, PRCTL_CAPABILITY },
 	{ 24, PRCTL_CAPABILITY },
-	{ 27, PRCTL_NONE }, { 29, PRCTL_NUMBER }, { 30, PRCTL_NONE }, { 31, PRCTL_NONE }, { 32, PRCTL_NONE },
+	{ 27, PRCTL_NONE }, { 28, PRCTL_SECURE_BITS }, { 29, PRCTL_NUMBER }, { 30, PRCTL_NONE }, { 31, PRCTL_NONE }, { 32, PRCTL_NONE },
 	{ 36, PRCTL_NUMBER }, { 37, PRCTL_INT_OUT }, { 38, PRCTL_NUMBER_AND_ZEROS }, { 39, PRCTL_ZEROS },
-	{ 40, PRCTL_ADDR_OUT }, { 41, PRCTL_NUMBER_AND_ZEROS }, { 42, PRCTL_ZEROS }, { 0x59616d61, PRCTL_TRACER },
+	{ 40, PRCTL_ADDR_OUT }, { 41, PRCTL_NUMBER_AND_ZEROS }, { 42, PRCTL_ZEROS }, { 47, PRCTL_AMBIENT },
+	{ 0x53564d41, PRCTL_VMA }, { 0x59616d61, PRCTL_TRACER },
 };
 
 static enum prctl_kind prctl_kind(uint64_t option)
@@ -1281,6 +1341,23 @@ void special_prctl(struct dec *d, struct ost_value *parent, const char *name, ui
 		if (u == 2)
 			dec_addr(d, parent, NULL, prctl_word(d, 2));
 		break;
+	case PRCTL_SECURE_BITS:
+		dec_flags(d, parent, name, SET_secure_bits, u);
+		break;
+	case PRCTL_AMBIENT:
+		dec_enum(d, parent, name, SET_ambient_commands, u);
+		if (u >= 1 && u <= 3)
+			dec_enum(d, parent, NULL, SET_capabilities, prctl_word(d, 2));
+		else
+			dec_hex(d, parent, NULL, prctl_word(d, 2));
+		prctl_words(d, parent, 3);
+		break;
+	case PRCTL_VMA:
+		dec_enum(d, parent, name, SET_vma_commands, u);
+		dec_addr(d, parent, NULL, prctl_word(d, 2));
+		dec_uint(d, parent, NULL, prctl_word(d, 3));
+		dec_str_at(d, parent, NULL, prctl_word(d, 4));
+		break;
 	case PRCTL_WORDS:
 		prctl_words(d, parent, 1);
 		break;
@@ -1294,6 +1371,10 @@ void result_prctl(struct dec *d)
 {
 	const char *text = d->ok && d->arg[0] == 3 ? dec_name_of(d, SET_dump_modes, d->ret) : NULL;
 
+	if (d->ok && d->arg[0] == 27 && d->ret) {
+		hex_result(d);
+		dec_flags(d, dec_notes(d), NULL, SET_secure_bits, d->ret);
+	}
 	if (text)
 		ost_value_add_text(d->record, dec_notes(d), NULL, OST_VALUE_NAME, text, d->ret);
 }
@@ -1341,6 +1422,50 @@ void special_sigaction(struct dec *d, struct ost_value *parent, const char *name
 	dec_flags(d, st, "sa_flags", SET_sigaction_flags, flags);
 	if (flags & RESTORER)
 		dec_addr(d, st, "sa_restorer", dec_word(d, bytes, 2));
+}
+
+/* One word. */
+void special_old_sigset(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	dec_sigset_at(d, parent, name, u, d->word);
+}
+
+/*
+ * On the user's stack at entry:
+ *
+ *	sigreturn (ARM):	ucontext
+ *	rt_sigreturn:		siginfo, 128 bytes; ucontext
+ *	ucontext, 32 bits:	flags, link, stack (3 words), 21 registers, the mask
+ *	ucontext, 64 bits:	flags, link, stack (3 words), the mask
+ */
+static void sigframe(struct dec *d, struct ost_value *parent, uint64_t offset)
+{
+	struct ost_value *st;
+	uint8_t bytes[8];
+
+	if (!d->event->sp)
+		return;
+	offset += 5 * d->word + (d->word == 4 ? 21 * 4 : 0);
+	if (!dec_read_before(d, d->event->sp + offset, bytes, sizeof(bytes))) {
+		dec_addr(d, parent, NULL, d->event->sp);
+		return;
+	}
+	st = dec_list(d, parent, NULL, OST_VALUE_STRUCT);
+	dec_sigbits(d, st, "mask", bytes, sizeof(bytes));
+}
+
+void special_sigframe(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	(void)name;
+	(void)u;
+	sigframe(d, parent, 0);
+}
+
+void special_rt_sigframe(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	(void)name;
+	(void)u;
+	sigframe(d, parent, 128);
 }
 
 static enum gen_set code_set(struct dec *d, uint32_t signal)

@@ -94,6 +94,9 @@ struct ost_value *dec_sigset_at(struct dec *d, struct ost_value *parent, const c
 struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes,
 		size_t len);
 
+/* The array lies in the address space. */
+bool dec_array_fits(const struct dec *d, uint64_t addr, uint64_t n, size_t size);
+
 typedef void (*dec_element_fn)(struct dec *d, struct ost_value *array, const uint8_t *bytes);
 /* An array of n elements of size bytes each (at most 256). */
 struct ost_value *dec_array_at(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, uint64_t n,

@@ -166,8 +166,9 @@ static struct ost_status plan_event(void *ctx, const struct ost_event *event, bo
 {
 	struct ost_session *s = ctx;
 
-	*final = ost_syscall_is_final(event->abi, event->nr, event->kind == OST_EVENT_EXIT);
-	return ost_decode(s->decoder, event, &s->plan);
+	OST_TRY(ost_decode(s->decoder, event, &s->plan));
+	*final = !s->plan.more_wants;
+	return ost_ok();
 }
 
 static struct ost_status emit_event(void *ctx, const struct ost_event *event)

@@ -204,8 +204,15 @@ START_TEST(bad_states_say_what_to_do)
 {
 	struct image *image = image_create(&kinds[0]);
 	struct ost_kernel_request request = request_for(image);
+	request.n_cpus = 1;
 	image->cpu[0].sctlr &= ~1u;
 	not_found(&request, OST_ERR_STATE, "boot Linux");
+	image->cpu[0].sctlr |= 1 | 1 << 25;
+	not_found(&request, OST_ERR_UNSUPPORTED, "big-endian");
+	image->cpu[0].sctlr &= ~(1u << 25);
+	image->cpu[0].cpsr = 0x1da;
+	not_found(&request, OST_ERR_STATE, "hypervisor");
+	image->cpu[0].cpsr = 0x13;
 	image->cpu[0].sctlr |= 1 | 1 << 30;
 	not_found(&request, OST_ERR_UNSUPPORTED, "Thumb-2");
 	image->cpu[0].sctlr = 1;			/* vectors at VBAR 0: not mapped */
@@ -216,13 +223,26 @@ START_TEST(bad_states_say_what_to_do)
 	image->cpu[0].isa = OST_ISA_V7;
 	request.n_cpus = 0;
 	not_found(&request, OST_ERR_ARGUMENT, "halted core");
-	request.n_cpus = 2;
+	request.n_cpus = 1;
 	memset(image_at(image, IMAGE_RODATA), 0, IMAGE_RODATA_END - IMAGE_RODATA);
 	not_found(&request, OST_ERR_NOT_FOUND, "CONFIG_KALLSYMS");
 	image_put32(image, image->entry, 0xe3a00000);
 	not_found(&request, OST_ERR_NOT_FOUND, "no Linux found");
 	memset(image->ram, 0, IMAGE_LEN);
 	not_found(&request, OST_ERR_NOT_FOUND, "no Linux found");
+	image_destroy(image);
+}
+END_TEST
+
+/* The first core was never started, or sits in firmware; the second runs Linux. */
+START_TEST(another_core_will_do)
+{
+	struct image *image = image_create(&kinds[0]);
+	struct ost_kernel_request request = request_for(image);
+	image->cpu[0] = (struct ost_cpu_state){ .isa = OST_ISA_V7, .cpsr = 0x1d3 };
+	struct ost_kernel *kernel = found(&request);
+	layout_is_right(image, kernel);
+	ost_kernel_destroy(kernel);
 	image_destroy(image);
 }
 END_TEST
@@ -487,6 +507,7 @@ int main(void)
 	tcase_add_test(tc, outlives_the_program_that_ran);
 	tcase_add_test(tc, progress_and_cancel);
 	tcase_add_test(tc, bad_states_say_what_to_do);
+	tcase_add_test(tc, another_core_will_do);
 	tcase_add_test(tc, code_and_symbols_must_agree);
 	tcase_add_loop_test(tc, a_broken_link_is_reported, 0, 4);
 	tcase_add_loop_test(tc, random_memory, 0, 40);

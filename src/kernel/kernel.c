@@ -20,6 +20,7 @@
 struct ost_kernel {
 	struct ost_kernel_request request;
 	struct ost_cpu_state *cpus;
+	const struct ost_cpu_state *core;	/* the one of cpus that shows how the kernel is mapped */
 	struct ost_mem phys;		/* the request's, watched */
 	bool finding;
 	struct ost_status broken;	/* while finding: what ended it, whatever the search makes of it */
@@ -570,16 +571,46 @@ static struct ost_cpu_state kernel_regime(const struct ost_cpu_state *cpu)
 	return regime;
 }
 
+/* Can the core's registers show a kernel? */
+static struct ost_status check_core(const struct ost_cpu_state *cpu)
+{
+	unsigned int mode = cpu->cpsr & 0x1f;
+	if (mode == 0x16 || mode == 0x1a) {
+		return ost_error(OST_ERR_STATE,
+				"the core was halted in secure monitor or hypervisor mode: resume and halt again");
+	}
+	if (!(cpu->sctlr & 1)) {
+		return ost_error(OST_ERR_STATE, "the core's MMU is off (boot loader, or just reset): let it boot Linux first");
+	}
+	if (cpu->sctlr & 1u << 25) {
+		return ost_error(OST_ERR_UNSUPPORTED, "the kernel is big-endian: OpenST can't trace that yet");
+	}
+	return ost_ok();
+}
+
+/* The first core that can; a second one that was never started is no reason to fail. */
+static struct ost_status pick_core(struct ost_kernel *k)
+{
+	struct ost_status first = check_core(&k->cpus[0]);
+	for (unsigned int i = 0; i < k->request.n_cpus; i++) {
+		if (!ost_failed(check_core(&k->cpus[i]))) {
+			k->core = &k->cpus[i];
+			return ost_ok();
+		}
+	}
+	return first;
+}
+
 /* Read the kernel's memory through its own page table where there is one, else through the running program's. */
 static struct ost_status open_memory(struct ost_kernel *k, uint64_t *ret_target)
 {
-	struct ost_cpu_state regime = kernel_regime(&k->cpus[0]);
+	struct ost_cpu_state regime = kernel_regime(k->core);
 	struct ost_status status;
 	for (unsigned int own = 2; own-- > 0;) {
-		const struct ost_cpu_state *use = own ? &regime : &k->cpus[0];
+		const struct ost_cpu_state *use = own ? &regime : k->core;
 		OST_TRY(ost_vm_init(&k->constant, &k->phys, use, LINE));
 		OST_TRY(ost_vm_init(&k->live, &k->phys, use, 0));
-		status = ost_entry_target(&k->live.mem, &k->cpus[0], ret_target);
+		status = ost_entry_target(&k->live.mem, k->core, ret_target);
 		if (!ost_failed(status) || (status.code != OST_ERR_NOT_FOUND && status.code != OST_ERR_FAULT)) {
 			break;
 		}
@@ -591,6 +622,7 @@ static struct ost_status find(struct ost_kernel *k)
 {
 	uint64_t target, key = 0;
 	struct ost_facts facts;
+	OST_TRY(pick_core(k));
 	OST_TRY(phase(k, "exception vectors and page tables", 0));
 	OST_TRY(open_memory(k, &target));
 	OST_TRY(find_bounds(k, target));

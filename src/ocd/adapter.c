@@ -496,7 +496,7 @@ static void link_state(struct ost_adapter *a, struct ost_status status)
 
 	if (down) {
 		if (!a->link_down)
-			LOG_ERROR("openst: %s; tracing goes on when it answers again ('openst stop' ends it)", status.text);
+			LOG_ERROR("openst: %s; it is tried again until it answers", status.text);
 		a->retry_at = timeval_ms() + RETRY_MS;
 	} else if (a->link_down) {
 		LOG_INFO("openst: the board answers again");

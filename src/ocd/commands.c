@@ -211,26 +211,37 @@ static void plural_cores(struct command_invocation *cmd, struct site *site)
 
 /* ---- tracing ---- */
 
+/* As long as there is something on the target that could not be taken off, polling stays ours and goes on trying. */
+static struct ost_status site_stop(struct site *site)
+{
+	struct ost_status status = ost_session_stop(site->session, ost_adapter_away(site->adapter));
+
+	if (!ost_session_busy(site->session))
+		ost_adapter_unhook(site->adapter);
+	return status;
+}
+
 static void site_end(struct site *site, const char *why, struct ost_status status)
 {
-	struct ost_status stopped;
-
 	if (status.code == OST_ERR_SYSTEM)
 		LOG_ERROR("openst: %s: %s (%s); the trace has ended", why, status.text, strerror(errno));
 	else
 		LOG_ERROR("openst: %s: %s; the trace has ended", why, status.text);
-	stopped = ost_session_stop(site->session, ost_adapter_away(site->adapter));
-	if (ost_failed(stopped) && stopped.code != OST_ERR_SYSTEM)
-		LOG_ERROR("openst: %s; try 'openst stop' again when the board answers", stopped.text);
-	ost_adapter_unhook(site->adapter);
+	status = site_stop(site);
+	if (ost_failed(status) && status.code != OST_ERR_SYSTEM)
+		LOG_ERROR("openst: %s", status.text);
 }
 
 static struct ost_status site_serve(void *ctx, uint64_t budget_ns, uint32_t away, uint32_t halt_wanted,
 		uint32_t *ret_foreign)
 {
 	struct site *site = ctx;
-	struct ost_status status = ost_session_serve(site->session, budget_ns, away, halt_wanted, ret_foreign);
+	struct ost_status status;
 
+	*ret_foreign = 0;
+	if (!ost_session_running(site->session))
+		return site_stop(site);
+	status = ost_session_serve(site->session, budget_ns, away, halt_wanted, ret_foreign);
 	if (!ost_failed(status) || status.code == OST_ERR_LINK)
 		return status;
 	site_end(site, "tracing failed", status);
@@ -473,8 +484,7 @@ COMMAND_HANDLER(handle_stop)
 	site = site_of(target);
 	if (!site || !ost_session_busy(site->session))
 		return refuse(CMD, "nothing is traced: openst_start begins a trace");
-	status = ost_session_stop(site->session, ost_adapter_away(site->adapter));
-	ost_adapter_unhook(site->adapter);
+	status = site_stop(site);
 	return ost_failed(status) ? report(CMD, status, NULL) : ERROR_OK;
 }
 

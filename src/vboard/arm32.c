@@ -17,7 +17,7 @@ enum { FAULT_ALIGNMENT = 0x01, FAULT_EXTERNAL = 0x08, FAULT_ALIGNMENT_LPAE = 0x2
 
 typedef enum vb_arm32_result (*exec_fn)(struct vb_arm32 *cpu, uint32_t insn);
 
-/* Registers ------------------------------------------------------------------------------------------------------------- */
+/* Registers ----------------------------------------------------------------------------------------------------- */
 
 bool vb_arm32_bank_of(uint32_t cpsr, enum vb_arm32_bank *ret)
 {
@@ -166,7 +166,7 @@ static enum vb_arm32_result write_cpsr(struct vb_arm32 *cpu, uint32_t value, uin
 	return VB_ARM32_OK;
 }
 
-/* System registers ------------------------------------------------------------------------------------------------------ */
+/* System registers ---------------------------------------------------------------------------------------------- */
 
 static struct vb_arm32_sys *sys_slot(struct vb_arm32 *cpu, uint32_t key)
 {
@@ -220,7 +220,8 @@ static void translate_operation(struct vb_arm32 *cpu, unsigned int op2, uint32_t
 	if (vb_arm32_translate(cpu, va, op2 & 1, !(op2 & 2), &pa, &fsr))
 		par = (pa & (lpae ? 0xfffffff000ull : 0xfffff000ull)) | (lpae ? 1u << 11 : 0);
 	else
-		par = lpae ? 1u | 1u << 11 | (fsr & 0x3f) << 1 : 1u | (fsr & 0xf) << 1 | (fsr >> 10 & 1) << 5 | (fsr >> 12 & 1) << 6;
+		par = lpae ? 1u | 1u << 11 | (fsr & 0x3f) << 1
+				   : 1u | (fsr & 0xf) << 1 | (fsr >> 10 & 1) << 5 | (fsr >> 12 & 1) << 6;
 	if (lpae)
 		(void)sys_write(cpu, VB_SYS_PAR_64, par);
 	(void)sys_write(cpu, VB_SYS_PAR, (uint32_t)par);
@@ -270,7 +271,7 @@ static enum vb_arm32_result mrc15(struct vb_arm32 *cpu, uint32_t key, uint32_t *
 	return VB_ARM32_OK;
 }
 
-/* Memory ---------------------------------------------------------------------------------------------------------------- */
+/* Memory -------------------------------------------------------------------------------------------------------- */
 
 static enum vb_arm32_result data_abort(struct vb_arm32 *cpu, uint32_t va, bool write, uint32_t fsr)
 {
@@ -305,8 +306,8 @@ static enum vb_arm32_result access_page(struct vb_arm32 *cpu, uint32_t va, unsig
 }
 
 /* strict: the instruction demands alignment whatever SCTLR.A says. */
-static enum vb_arm32_result memory(struct vb_arm32 *cpu, uint32_t va, unsigned int len, bool write, bool priv, bool strict,
-	uint32_t *value)
+static enum vb_arm32_result memory(
+	struct vb_arm32 *cpu, uint32_t va, unsigned int len, bool write, bool priv, bool strict, uint32_t *value)
 {
 	uint32_t out = 0;
 
@@ -357,7 +358,7 @@ static enum vb_arm32_result finish(struct vb_arm32 *cpu, uint32_t insn, const st
 	return VB_ARM32_OK;
 }
 
-/* Operands of data processing ------------------------------------------------------------------------------------------- */
+/* Operands of data processing ----------------------------------------------------------------------------------- */
 
 static uint32_t shift_value(uint32_t value, unsigned int type, unsigned int amount, bool *carry)
 {
@@ -432,7 +433,7 @@ static uint32_t add(uint32_t a, uint32_t b, bool carry_in, bool *carry, bool *ov
 	return (uint32_t)sum;
 }
 
-/* Instruction classes --------------------------------------------------------------------------------------------------- */
+/* Instruction classes ------------------------------------------------------------------------------------------- */
 
 static enum vb_arm32_result unmodelled(struct vb_arm32 *cpu, uint32_t insn)
 {
@@ -524,7 +525,8 @@ static enum vb_arm32_result msr(struct vb_arm32 *cpu, uint32_t insn)
 	struct vb_arm32_banked *bank;
 
 	if (!(insn >> 22 & 1))
-		return write_cpsr(cpu, value, mask); /* in Debug state the execution state bits and, from User mode, all may change */
+		/* in Debug state the execution state bits and, from User mode, all may change */
+		return write_cpsr(cpu, value, mask);
 	bank = spsr_bank(cpu);
 	if (!bank)
 		return VB_ARM32_UNDEF;
@@ -536,7 +538,10 @@ static enum vb_arm32_result msr(struct vb_arm32 *cpu, uint32_t insn)
 /* Where MRS/MSR (banked register) go: SYSm is insn[9:8,19:16] with R in bit 22. */
 static enum vb_arm32_result banked_move(struct vb_arm32 *cpu, uint32_t insn)
 {
-	static const struct { uint8_t first; uint32_t mode; } groups[] = {{0x05, 0x10}, {0x10, 0x12}, {0x12, 0x13}, {0x14, 0x17}, {0x16, 0x1b}};
+	static const struct {
+		uint8_t first;
+		uint32_t mode;
+	} groups[] = {{0x05, 0x10}, {0x10, 0x12}, {0x12, 0x13}, {0x14, 0x17}, {0x16, 0x1b}};
 	unsigned int sysm = (insn >> 4 & 0x10) | (insn >> 16 & 0xf);
 	bool write = insn >> 21 & 1;
 	bool spsr = insn >> 22 & 1;
@@ -615,8 +620,8 @@ static enum vb_arm32_result load_store(struct vb_arm32 *cpu, uint32_t insn)
 	unsigned int len = insn >> 22 & 1 ? 1 : 4;
 	unsigned int rt = insn >> 12 & 0xf;
 	uint32_t value = load ? 0 : reg(cpu, rt);
-	enum vb_arm32_result result = memory(cpu, address.access, len, !load, privileged(cpu) && !address.unprivileged, false,
-		&value);
+	enum vb_arm32_result result =
+		memory(cpu, address.access, len, !load, privileged(cpu) && !address.unprivileged, false, &value);
 
 	if (result != VB_ARM32_OK)
 		return result;
@@ -702,7 +707,8 @@ static enum vb_arm32_result group_001(struct vb_arm32 *cpu, uint32_t insn)
 		return VB_ARM32_OK;
 	case 0x12:
 	case 0x16:
-		if ((insn & 0x0fffff00) == 0x0320f000) /* hints: NOP, CSDB, ...; WFI and WFE have nothing to wait for in Debug state */
+		/* hints: NOP, CSDB, ...; WFI and WFE have nothing to wait for in Debug state */
+		if ((insn & 0x0fffff00) == 0x0320f000)
 			return VB_ARM32_OK;
 		return msr(cpu, insn);
 	default:

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 /*
- * A halted Armv7-A core as the instruction transfer register sees it: its registers, cached lazily from whatever really runs
- * the core, and an interpreter for the A32 instructions that a debugger feeds, with loads and stores through the core's own
- * translation tables, domains and permissions. Nothing reaches the real core before vb_arm32_commit().
+ * A halted Armv7-A core as the instruction transfer register sees it: its registers, cached lazily from whatever
+ * really runs the core, and an interpreter for the A32 instructions that a debugger feeds, with loads and stores
+ * through the core's own translation tables, domains and permissions. No register reaches the real core
+ * before its owner writes back what is marked dirty.
  */
 
 /* Key of a CP15 register, as in MRC p15,op1,Rt,CRn,CRm,op2; and of a 64-bit one, as in MRRC p15,op1,Rt,Rt2,CRm. */
-#define VB_CP15(op1, crn, crm, op2) ((uint32_t)(op1) << 16 | (uint32_t)(crn) << 8 | (uint32_t)(crm) << 4 | (uint32_t)(op2))
+#define VB_CP15(op1, crn, crm, op2) \
+	((uint32_t)(op1) << 16 | (uint32_t)(crn) << 8 | (uint32_t)(crm) << 4 | (uint32_t)(op2))
 #define VB_CP15_64(op1, crm) (1u << 24 | (uint32_t)(op1) << 16 | (uint32_t)(crm) << 4)
 
 #define VB_SYS_CCSIDR VB_CP15(1, 0, 0, 0)

@@ -17,7 +17,7 @@ uint64_t vb_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Debug entry ----------------------------------------------------------------------------------------------------------- */
+/* Debug entry --------------------------------------------------------------------------------------------------- */
 
 static void enter(struct vb_core *core, enum vb_v7_moe moe)
 {
@@ -85,7 +85,7 @@ static void check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 	enter(core, VB_MOE_ASYNC_WATCHPOINT);
 }
 
-/* Steps ----------------------------------------------------------------------------------------------------------------- */
+/* Steps --------------------------------------------------------------------------------------------------------- */
 
 static bool set_step_flags(struct vb_board *board, bool mask_interrupts)
 {
@@ -98,8 +98,8 @@ static bool set_step_flags(struct vb_board *board, bool mask_interrupts)
 }
 
 /*
- * Now and then QEMU reports a step that executed nothing, so a PC that did not move is tried again (an instruction that branches
- * to itself does no harm by being executed more than once).
+ * Now and then QEMU reports a step that executed nothing, so a PC that did not move is tried again (an instruction
+ * that branches to itself does no harm by being executed more than once).
  */
 bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 {
@@ -107,7 +107,8 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 	struct vb_qemu_stop stop;
 	uint64_t before, after;
 
-	if (!set_step_flags(board, mask_interrupts) || !vb_qemu_read_reg(&board->qemu, core->index, VB_QEMU_REG_PC, &before))
+	if (!set_step_flags(board, mask_interrupts) ||
+		!vb_qemu_read_reg(&board->qemu, core->index, VB_QEMU_REG_PC, &before))
 		return false;
 	for (unsigned int i = 0; i < STEP_TRIES; i++) {
 		board->steps++;
@@ -126,7 +127,7 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 	return true;
 }
 
-/* Run control ----------------------------------------------------------------------------------------------------------- */
+/* Run control --------------------------------------------------------------------------------------------------- */
 
 static bool steps_instead(const struct vb_core *core)
 {
@@ -226,7 +227,8 @@ static void sync_points(struct vb_board *board)
 
 	for (size_t i = 0; i < board->point_count; i++)
 		if (!has_point(points, count, &board->points[i]))
-			(void)vb_qemu_point(&board->qemu, false, board->points[i].kind, board->points[i].addr, board->points[i].len);
+			(void)vb_qemu_point(
+				&board->qemu, false, board->points[i].kind, board->points[i].addr, board->points[i].len);
 	for (size_t i = 0; i < count; i++)
 		if (!has_point(board->points, board->point_count, &points[i]))
 			(void)vb_qemu_point(&board->qemu, true, points[i].kind, points[i].addr, points[i].len);
@@ -281,7 +283,7 @@ void vb_board_settle(struct vb_board *board)
 	(void)vb_qemu_go(&board->qemu, cont, step);
 }
 
-/* What the debug unit asks of its core ---------------------------------------------------------------------------------- */
+/* What the debug unit asks of its core -------------------------------------------------------------------------- */
 
 static void unit_poll(void *ctx)
 {
@@ -365,7 +367,7 @@ static const struct vb_v7_ops unit_ops = {
 	.warm_reset = unit_warm_reset,
 };
 
-/* Buses ----------------------------------------------------------------------------------------------------------------- */
+/* Buses --------------------------------------------------------------------------------------------------------- */
 
 static bool ram_offset(const struct vb_qemu *qemu, uint64_t addr, unsigned int len, uint64_t *offset)
 {
@@ -403,7 +405,8 @@ static struct vb_core *debug_page(struct vb_board *board, uint32_t addr)
 {
 	uint32_t index = (addr - VB_BOARD_CORE0) / VB_BOARD_CORE_STRIDE;
 
-	if (addr < VB_BOARD_CORE0 || index >= board->config.cores || (addr - VB_BOARD_CORE0) % VB_BOARD_CORE_STRIDE >= 0x1000)
+	if (addr < VB_BOARD_CORE0 || index >= board->config.cores ||
+		(addr - VB_BOARD_CORE0) % VB_BOARD_CORE_STRIDE >= 0x1000)
 		return NULL;
 	return &board->core[index];
 }
@@ -435,7 +438,7 @@ static enum vb_bus_result debug_write(void *ctx, uint64_t addr, unsigned int len
 	return full - VB_BOARD_ROM < 0x1000 ? VB_BUS_OK : VB_BUS_FAULT;
 }
 
-/* Start and end --------------------------------------------------------------------------------------------------------- */
+/* Start and end ------------------------------------------------------------------------------------------------- */
 
 static void wire(struct vb_board *board, const struct vb_v7_config *unit_config)
 {
@@ -478,7 +481,8 @@ bool vb_board_start(struct vb_board *board, const struct vb_board_config *config
 	}
 	if (!vb_core_identify(board, &unit_config)) {
 		if (!board->qemu.error[0])
-			snprintf(board->qemu.error, sizeof(board->qemu.error), "this QEMU does not show the core's registers as expected");
+			snprintf(board->qemu.error, sizeof(board->qemu.error),
+				"this QEMU does not show the core's registers as expected");
 		vb_qemu_end(&board->qemu);
 		return false;
 	}

@@ -18,8 +18,8 @@
  *     AP 0  AHB-AP  physical memory: the guest's RAM; everything else answers with a bus error
  *     AP 1  APB-AP  0x80000000 ROM table, 0x80010000 + n * 0x2000 core n's debug registers
  *
- * The virtual machine runs while any core does. vb_board_settle() must be called when there is nothing else to do at once: it
- * lets the machine go on after what was done.
+ * The virtual machine runs while any core does. vb_board_settle() must be called when there is nothing else to do at
+ * once: it lets the machine go on after what was done.
  */
 
 #define VB_BOARD_ROM 0x80000000u
@@ -100,7 +100,7 @@ void vb_board_reset(struct vb_board *board);
 
 uint64_t vb_now_ns(void);
 
-/* Between board.c and core.c -------------------------------------------------------------------------------------------- */
+/* Between board.c and core.c ------------------------------------------------------------------------------------ */
 
 extern const struct vb_arm32_ops vb_core_arm32_ops;
 

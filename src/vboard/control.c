@@ -95,7 +95,7 @@ size_t vb_counters_print(const struct vb_counters *now, const struct vb_counters
 	return out.len;
 }
 
-/* Commands -------------------------------------------------------------------------------------------------------------- */
+/* Commands ------------------------------------------------------------------------------------------------------ */
 
 typedef void (*command_fn)(struct vb_control *control, int argc, char **argv, struct text *text);
 
@@ -180,7 +180,8 @@ static void print_digest(struct vb_sha256 *sha, struct text *text)
 
 static bool hash_range(const struct vb_qemu *qemu, struct vb_sha256 *sha, uint64_t start, uint64_t len)
 {
-	if (start < qemu->ram_base || start - qemu->ram_base > qemu->ram_size || len > qemu->ram_size - (start - qemu->ram_base))
+	if (start < qemu->ram_base || start - qemu->ram_base > qemu->ram_size ||
+		len > qemu->ram_size - (start - qemu->ram_base))
 		return false;
 	vb_sha256_add(sha, qemu->ram + (start - qemu->ram_base), len);
 	return true;
@@ -216,7 +217,8 @@ static bool hash_virtual(struct vb_core *core, struct vb_sha256 *sha, uint64_t s
 		uint32_t fsr;
 
 		chunk = chunk < len ? chunk : len;
-		ok = vb_arm32_translate(arm, (uint32_t)start, false, true, &pa, &fsr) && hash_range(&core->board->qemu, sha, pa, chunk);
+		ok = vb_arm32_translate(arm, (uint32_t)start, false, true, &pa, &fsr) &&
+			hash_range(&core->board->qemu, sha, pa, chunk);
 		start += chunk;
 		len -= chunk;
 	}
@@ -273,7 +275,9 @@ static void do_help(struct vb_control *control, int argc, char **argv, struct te
 	(void)control;
 	(void)argc;
 	(void)argv;
-	append(text, "counters [reset]\nclient\nhalted\nbrps\nhash START LEN\nhashva CORE START LEN\nlink up|down\nreset\nhelp\nquit\n");
+	append(text,
+		"counters [reset]\nclient\nhalted\nbrps\nhash START LEN\nhashva CORE START LEN\n"
+		"link up|down\nreset\nhelp\nquit\n");
 }
 
 static const struct { const char *name; command_fn run; } commands[] = {

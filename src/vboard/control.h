@@ -15,7 +15,8 @@
  *     counters [reset]       everything counted since the start or the last reset, "name value" a line
  *     client                 the same since the present (or last) client of a front connected
  *     halted                 "core N running|halted|reset" a line
- *     brps                   "core N bvr|wvr I VALUE CONTROL" for every register whose enable bit is set, and "core N vcr VALUE"
+ *     brps                   a line for each register whose enable bit is set: "core N bvr|wvr I VALUE CONTROL",
+ *                            and "core N vcr VALUE"
  *     hash START LEN         SHA-256 of guest physical RAM
  *     hashva CORE START LEN  SHA-256 of memory as core CORE's page tables map it now, privileged
  *     link up|down           plugs the probe's cable in or out
@@ -24,10 +25,28 @@
  */
 
 enum vb_counter {
-	VB_COUNT_TCK, VB_COUNT_IR_SCANS, VB_COUNT_DR_SCANS, VB_COUNT_QUEUE_RUNS, VB_COUNT_WAITS, VB_COUNT_OVERRUNS, VB_COUNT_FAULTS,
-	VB_COUNT_AP_ACCESSES, VB_COUNT_DP_ACCESSES, VB_COUNT_HALTS, VB_COUNT_HALTED_NS, VB_COUNT_ITR, VB_COUNT_ITR_IGNORED,
-	VB_COUNT_ABORTS, VB_COUNT_UNDEFINED, VB_COUNT_UNMODELLED, VB_COUNT_MISSED_HITS, VB_COUNT_MEMORY_STOPS, VB_COUNT_STEPS,
-	VB_COUNT_STUB_ROUND_TRIPS, VB_COUNT_COMPLAINTS, VB_COUNTERS
+	VB_COUNT_TCK,
+	VB_COUNT_IR_SCANS,
+	VB_COUNT_DR_SCANS,
+	VB_COUNT_QUEUE_RUNS,
+	VB_COUNT_WAITS,
+	VB_COUNT_OVERRUNS,
+	VB_COUNT_FAULTS,
+	VB_COUNT_AP_ACCESSES,
+	VB_COUNT_DP_ACCESSES,
+	VB_COUNT_HALTS,
+	VB_COUNT_HALTED_NS,
+	VB_COUNT_ITR,
+	VB_COUNT_ITR_IGNORED,
+	VB_COUNT_ABORTS,
+	VB_COUNT_UNDEFINED,
+	VB_COUNT_UNMODELLED,
+	VB_COUNT_MISSED_HITS,
+	VB_COUNT_MEMORY_STOPS,
+	VB_COUNT_STEPS,
+	VB_COUNT_STUB_ROUND_TRIPS,
+	VB_COUNT_COMPLAINTS,
+	VB_COUNTERS
 };
 
 struct vb_counters {

@@ -4,9 +4,10 @@
 #include <string.h>
 
 /*
- * One core's registers through QEMU's gdb stub. The stub shows the core registers of the current mode and most system registers,
- * and takes the former only. All else is had by letting the core execute the instruction that does it: the word goes to a place
- * the core can execute, all other cores stand still, interrupts are masked, and everything is put back afterwards.
+ * One core's registers through QEMU's gdb stub. The stub shows the core registers of the current mode and most system
+ * registers, and takes the former only. All else is had by letting the core execute the instruction that does it: the
+ * word goes to a place the core can execute, all other cores stand still, interrupts are masked, and everything is
+ * put back afterwards.
  */
 
 #define CPSR_MODE 0x1fu
@@ -102,7 +103,8 @@ static const struct sysreg *find_sysreg(uint32_t key)
 
 static uint32_t mrc_insn(uint32_t key, bool to_core)
 {
-	return 0xee000f10u | (to_core ? 1u << 20 : 0) | (key >> 16 & 7) << 21 | (key >> 8 & 0xf) << 16 | (key & 7) << 5 | (key >> 4 & 0xf);
+	return 0xee000f10u | (to_core ? 1u << 20 : 0) | (key >> 16 & 7) << 21 | (key >> 8 & 0xf) << 16 | (key & 7) << 5 |
+		(key >> 4 & 0xf);
 }
 
 static uint32_t mrrc_insn(uint32_t key, bool to_core)
@@ -110,7 +112,7 @@ static uint32_t mrrc_insn(uint32_t key, bool to_core)
 	return 0xec410f00u | (to_core ? 1u << 20 : 0) | (key >> 16 & 0xf) << 4 | (key >> 4 & 0xf);
 }
 
-/* Letting the core execute ---------------------------------------------------------------------------------------------- */
+/* Letting the core execute -------------------------------------------------------------------------------------- */
 
 static bool write_mode(struct vb_core *core, uint32_t cpsr)
 {
@@ -167,8 +169,8 @@ static bool execute_at(struct vb_core *core, uint32_t insn, uint32_t va, uint64_
 }
 
 /*
- * User mode has no way up but an exception: an undefined instruction, which leaves its mark in LR_und and SPSR_und only. Returns
- * with the core in some privileged mode.
+ * User mode has no way up but an exception: an undefined instruction, which leaves its mark in LR_und and SPSR_und
+ * only. Returns with the core in some privileged mode.
  */
 static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
 {
@@ -181,7 +183,8 @@ static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
 	return execute_at(core, INSN_UDF, va, pa, regs) && (regs[REG_CPSR] & CPSR_MODE) != MODE_USR;
 }
 
-/* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it was undefined, or cannot be. */
+/* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it was undefined, or
+ * cannot be. */
 static bool read_entry(struct vb_core *core)
 {
 	if (!core->have_entry)
@@ -198,8 +201,8 @@ static bool read_hidden(struct vb_core *core)
 }
 
 /*
- * A core that waits for an interrupt (WFI) executes nothing. In silicon Debug state ends the wait; so it does here, when first
- * something is to be executed or when the core is to go on.
+ * A core that waits for an interrupt (WFI) executes nothing. In silicon Debug state ends the wait; so it does here,
+ * when first something is to be executed or when the core is to go on.
  */
 static bool end_wait(struct vb_core *core, struct vb_qemu_rouse *rouse, bool *roused)
 {
@@ -220,7 +223,8 @@ static bool inject_awake(struct vb_core *core, uint32_t insn, uint32_t mode, uin
 		return false;
 	if (mode == MODE_USR)
 		mode = 0x13;
-	if (!leave_user_mode(core, va, pa) || !write_mode(core, (before[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | mode | CPSR_AIF))
+	if (!leave_user_mode(core, va, pa) ||
+		!write_mode(core, (before[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | mode | CPSR_AIF))
 		return false;
 	if (!vb_qemu_read_core(qemu, core->index, in_mode))
 		return false;
@@ -250,7 +254,7 @@ static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t 
 	return ok;
 }
 
-/* Operations for the interpreter ---------------------------------------------------------------------------------------- */
+/* Operations for the interpreter -------------------------------------------------------------------------------- */
 
 static bool core_fetch(void *ctx, uint32_t r[16], uint32_t *cpsr)
 {
@@ -333,7 +337,8 @@ static bool core_sys_read(void *ctx, uint32_t key, uint64_t *value)
 	if (key == VB_SYS_CCSIDR) {
 		uint64_t select = 0;
 
-		return vb_arm32_sys_read(&core->arm, VB_SYS_CSSELR, &select) && find_const(core->board, KEY_CCSIDR_OF(select & 0xf), value);
+		return vb_arm32_sys_read(&core->arm, VB_SYS_CSSELR, &select) &&
+			find_const(core->board, KEY_CCSIDR_OF(select & 0xf), value);
 	}
 	if (find_const(core->board, key, value))
 		return true;
@@ -441,7 +446,7 @@ const struct vb_arm32_ops vb_core_arm32_ops = {
 	.vfp_write = core_vfp_write,
 };
 
-/* Write-back ------------------------------------------------------------------------------------------------------------ */
+/* Write-back ---------------------------------------------------------------------------------------------------- */
 
 static void commit_sys(struct vb_core *core)
 {
@@ -452,7 +457,8 @@ static void commit_sys(struct vb_core *core)
 
 		if (sys->value == sys->was)
 			continue;
-		if (!inject(core, wide ? mrrc_insn(sys->key, false) : mrc_insn(sys->key, false), core->entry[REG_CPSR] & CPSR_MODE, r))
+		if (!inject(core, wide ? mrrc_insn(sys->key, false) : mrc_insn(sys->key, false),
+				core->entry[REG_CPSR] & CPSR_MODE, r))
 			vb_complain(&core->board->log, "core %u: system register %x could not be written", core->index, sys->key);
 		sys->was = sys->value;
 	}
@@ -485,8 +491,8 @@ void vb_core_commit(struct vb_core *core)
 	if (!read_entry(core))
 		return;
 	if (!arm->pc_written) {
-		vb_complain(&core->board->log, "core %u: restarted without the PC having been written: it goes on at the offset PC",
-			core->index);
+		vb_complain(&core->board->log,
+			"core %u: restarted without the PC having been written: it goes on at the offset PC", core->index);
 	}
 	if (core->may_wait && read_hidden(core) && core->hidden.waiting)
 		(void)inject(core, INSN_NOP, core->entry[REG_CPSR] & CPSR_MODE, nothing);
@@ -511,7 +517,7 @@ void vb_core_commit(struct vb_core *core)
 		(void)vb_qemu_write_core(&core->board->qemu, core->index, regs);
 }
 
-/* Identification -------------------------------------------------------------------------------------------------------- */
+/* Identification ------------------------------------------------------------------------------------------------ */
 
 static uint32_t plain_read(struct vb_core *core, const char *name, uint32_t otherwise)
 {

@@ -2,13 +2,41 @@
 #include "vboard/coresight_v7.h"
 
 enum {
-	REG_DIDR = 0x000, REG_WFAR = 0x018, REG_VCR = 0x01c, REG_ECR = 0x024, REG_DSCCR = 0x028, REG_DSMCR = 0x02c,
-	REG_DTRRX = 0x080, REG_ITR = 0x084, REG_DSCR = 0x088, REG_DTRTX = 0x08c, REG_DRCR = 0x090, REG_EACR = 0x094,
-	REG_PCSR = 0x0a0, REG_CIDSR = 0x0a4, REG_VIDSR = 0x0a8,
-	REG_BVR = 0x100, REG_BCR = 0x140, REG_WVR = 0x180, REG_WCR = 0x1c0,
-	REG_OSLAR = 0x300, REG_OSLSR = 0x304, REG_PRCR = 0x310, REG_PRSR = 0x314,
-	REG_CPUID = 0xd00, REG_ITCTRL = 0xf00, REG_CLAIMSET = 0xfa0, REG_CLAIMCLR = 0xfa4, REG_LAR = 0xfb0, REG_LSR = 0xfb4,
-	REG_AUTHSTATUS = 0xfb8, REG_DEVID2 = 0xfc0, REG_DEVID1 = 0xfc4, REG_DEVID = 0xfc8, REG_DEVTYPE = 0xfcc, REG_PIDR4 = 0xfd0,
+	REG_DIDR = 0x000,
+	REG_WFAR = 0x018,
+	REG_VCR = 0x01c,
+	REG_ECR = 0x024,
+	REG_DSCCR = 0x028,
+	REG_DSMCR = 0x02c,
+	REG_DTRRX = 0x080,
+	REG_ITR = 0x084,
+	REG_DSCR = 0x088,
+	REG_DTRTX = 0x08c,
+	REG_DRCR = 0x090,
+	REG_EACR = 0x094,
+	REG_PCSR = 0x0a0,
+	REG_CIDSR = 0x0a4,
+	REG_VIDSR = 0x0a8,
+	REG_BVR = 0x100,
+	REG_BCR = 0x140,
+	REG_WVR = 0x180,
+	REG_WCR = 0x1c0,
+	REG_OSLAR = 0x300,
+	REG_OSLSR = 0x304,
+	REG_PRCR = 0x310,
+	REG_PRSR = 0x314,
+	REG_CPUID = 0xd00,
+	REG_ITCTRL = 0xf00,
+	REG_CLAIMSET = 0xfa0,
+	REG_CLAIMCLR = 0xfa4,
+	REG_LAR = 0xfb0,
+	REG_LSR = 0xfb4,
+	REG_AUTHSTATUS = 0xfb8,
+	REG_DEVID2 = 0xfc0,
+	REG_DEVID1 = 0xfc4,
+	REG_DEVID = 0xfc8,
+	REG_DEVTYPE = 0xfcc,
+	REG_PIDR4 = 0xfd0,
 };
 
 #define LOCK_KEY 0xc5acce55u
@@ -147,7 +175,7 @@ void vb_v7_enter(struct vb_v7 *unit, enum vb_v7_moe moe)
 	unit->instr_compl_l = true;
 }
 
-/* ITR and DCC ----------------------------------------------------------------------------------------------------------- */
+/* ITR and DCC --------------------------------------------------------------------------------------------------- */
 
 static void issue(struct vb_v7 *unit)
 {
@@ -185,7 +213,8 @@ static void write_itr(struct vb_v7 *unit, uint32_t insn)
 		return;
 	if (dcc_mode(unit) == DCC_NONBLOCKING && !unit->instr_compl_l) {
 		unit->counters.itr_ignored++;
-		vb_complain(unit->log, "core %u: ITR written (%08x) without having seen InstrCompl, dropped", unit->number, insn);
+		vb_complain(
+			unit->log, "core %u: ITR written (%08x) without having seen InstrCompl, dropped", unit->number, insn);
 		return;
 	}
 	unit->instr_compl_l = dcc_mode(unit) == DCC_STALL;
@@ -241,7 +270,7 @@ static uint32_t read_dscr(struct vb_v7 *unit)
 	return value;
 }
 
-/* Run control ----------------------------------------------------------------------------------------------------------- */
+/* Run control --------------------------------------------------------------------------------------------------- */
 
 static void restart(struct vb_v7 *unit)
 {
@@ -308,7 +337,7 @@ static void write_oslar(struct vb_v7 *unit, uint32_t value)
 	}
 }
 
-/* Register decode ------------------------------------------------------------------------------------------------------- */
+/* Register decode ----------------------------------------------------------------------------------------------- */
 
 /* If offset lies in a bank of count registers at base, its index there. */
 static bool in_bank(uint32_t offset, uint32_t base, unsigned int count, unsigned int *index)
@@ -321,7 +350,10 @@ static uint32_t read_id(const struct vb_v7 *unit, uint32_t offset)
 {
 	static const uint8_t cidr[4] = {0x0d, 0x90, 0x05, 0xb1};
 	uint8_t pidr[4] = {
-		unit->config.part & 0xff, (uint8_t)(0xb0 | unit->config.part >> 8), (uint8_t)(unit->config.part_revision << 4 | 0xb), 0,
+		unit->config.part & 0xff,
+		(uint8_t)(0xb0 | unit->config.part >> 8),
+		(uint8_t)(unit->config.part_revision << 4 | 0xb),
+		0,
 	};
 
 	if (offset == REG_PIDR4)
@@ -490,7 +522,7 @@ enum vb_bus_result vb_v7_write(struct vb_v7 *unit, uint32_t offset, bool externa
 	return VB_BUS_OK;
 }
 
-/* Debug events ---------------------------------------------------------------------------------------------------------- */
+/* Debug events -------------------------------------------------------------------------------------------------- */
 
 bool vb_v7_events_enabled(const struct vb_v7 *unit)
 {
@@ -502,7 +534,7 @@ bool vb_v7_interrupts_disabled(const struct vb_v7 *unit)
 	return unit->dscr & DSCR_INTDIS;
 }
 
-/* PMC, HMC and SSC, the same in BCR and WCR (PMC's 0 is for breakpoints only); the core counts as Non-secure PL0/PL1. */
+/* PMC, HMC and SSC, the same in BCR and WCR (PMC's 0 is for breakpoints only). The core counts as Non-secure. */
 static bool state_matches(uint32_t control, uint32_t cpsr, bool zero_is_svc)
 {
 	uint32_t mode = cpsr & CPSR_MODE;
@@ -692,7 +724,7 @@ bool vb_v7_watch_hit(const struct vb_v7 *unit, const struct vb_v7_place *place, 
 	return false;
 }
 
-/* ROM table ------------------------------------------------------------------------------------------------------------- */
+/* ROM table ----------------------------------------------------------------------------------------------------- */
 
 uint32_t vb_rom_read(const struct vb_rom *rom, uint32_t offset)
 {

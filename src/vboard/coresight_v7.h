@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 /*
- * The Armv7.1 external debug registers of one core, as a debugger sees them on the debug APB: run control, the instruction
- * transfer register, the debug communications channel with its three modes, breakpoint, watchpoint and vector catch
- * registers, locks, power and identification registers. What the core does is asked of its owner through vb_v7_ops.
+ * The Armv7.1 external debug registers of one core, as a debugger sees them on the debug APB: run control, the
+ * instruction transfer register, the debug communications channel with its three modes, breakpoint, watchpoint and
+ * vector catch registers, locks, power and identification registers. What the core does is asked of its owner through
+ * vb_v7_ops.
  *
  * What the architecture calls UNPREDICTABLE is answered as unkindly as it allows, and complained about in the log.
  */
@@ -119,7 +120,7 @@ void vb_v7_core_write_dtrtx(struct vb_v7 *unit, uint32_t value);
 /* DBGDSCRint, as MRC p14,0,Rt,c0,c1,0 shows it. */
 uint32_t vb_v7_core_dscr(const struct vb_v7 *unit);
 
-/* Debug events ---------------------------------------------------------------------------------------------------------- */
+/* Debug events -------------------------------------------------------------------------------------------------- */
 
 /* A point of the core's execution. */
 struct vb_v7_place {
@@ -157,7 +158,7 @@ size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_v7_watch *watches);
 /* Does an access to addr from this place generate a watchpoint debug event? */
 bool vb_v7_watch_hit(const struct vb_v7 *unit, const struct vb_v7_place *place, uint32_t addr, bool load, bool store);
 
-/* ROM table ------------------------------------------------------------------------------------------------------------- */
+/* ROM table ----------------------------------------------------------------------------------------------------- */
 
 /* A CoreSight class 1 ROM table page: entries[i] is a component's offset from the table, a multiple of 4 KiB. */
 struct vb_rom {

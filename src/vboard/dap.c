@@ -15,7 +15,16 @@ enum { ACK_OK = 2, ACK_WAIT = 1 };
 #define CTRL_WRITABLE (ORUNDETECT | 0xffcu << 12 | 0xcu | CDBGRSTREQ | CDBGPWRUPREQ | CSYSPWRUPREQ)
 
 enum { DP_CTRL_STAT = 1, DP_SELECT = 2, DP_RDBUFF = 3 };
-enum { AP_CSW = 0x00, AP_TAR = 0x04, AP_DRW = 0x0c, AP_BD0 = 0x10, AP_BD3 = 0x1c, AP_CFG = 0xf4, AP_BASE = 0xf8, AP_IDR = 0xfc };
+enum {
+	AP_CSW = 0x00,
+	AP_TAR = 0x04,
+	AP_DRW = 0x0c,
+	AP_BD0 = 0x10,
+	AP_BD3 = 0x1c,
+	AP_CFG = 0xf4,
+	AP_BASE = 0xf8,
+	AP_IDR = 0xfc
+};
 
 #define CSW_SIZE 7u
 #define CSW_INC (3u << 4)

@@ -15,8 +15,9 @@
  *     in   | data 31..0 | A[3:2] | RnW |          34..3, 2..1, 0
  *     out  | data 31..0 |   ACK        |          ACK: 0b010 OK/FAULT, 0b001 WAIT
  *
- * Reads are posted: their data leave with the next DPACC/APACC scan. An access that is still busy answers WAIT, the scan's
- * request is dropped, and with overrun detection on STICKYORUN is set. While any sticky flag is set AP requests are dropped.
+ * Reads are posted: their data leave with the next DPACC/APACC scan. An access that is still busy answers WAIT, the
+ * scan's request is dropped, and with overrun detection on STICKYORUN is set. While any sticky flag is set AP
+ * requests are dropped.
  */
 
 #define VB_DAP_IDCODE 0x4ba00477u

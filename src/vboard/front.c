@@ -51,7 +51,8 @@ static int listen_unix(const char *path)
 	if (fd < 0)
 		return -1;
 	/* a socket that nobody listens on any more is a leftover */
-	if (!stat(path, &st) && S_ISSOCK(st.st_mode) && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) && errno == ECONNREFUSED)
+	if (!stat(path, &st) && S_ISSOCK(st.st_mode) && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
+		errno == ECONNREFUSED)
 		unlink(path);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 4)) {
 		int saved = errno;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * The probe's side of the board: a socket on which one client at a time drives the JTAG pins, with the protocol of OpenOCD's
- * remote_bitbang or vdebug driver. A client that goes away leaves everything as it is.
+ * The probe's side of the board: a socket on which one client at a time drives the JTAG pins, with the protocol of
+ * OpenOCD's remote_bitbang or vdebug driver. A client that goes away leaves everything as it is.
  */
 
 enum vb_front_kind { VB_FRONT_BITBANG, VB_FRONT_VDEBUG };
@@ -47,7 +47,8 @@ void vb_front_accept(struct vb_front *front);
 /* The client's socket is readable: does what it asks. */
 void vb_front_serve(struct vb_front *front);
 
-/* The bytes protocols, apart from the sockets. Each consumes from in[], appends to out[]; returns false to drop the client. */
+/* The bytes protocols, apart from the sockets. Each consumes from in[], appends to out[]; returns false to drop the
+ * client. */
 bool vb_bitbang_process(struct vb_front *front);
 bool vb_vdebug_process(struct vb_front *front);
 

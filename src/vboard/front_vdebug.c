@@ -6,11 +6,13 @@
 /*
  * OpenOCD's vdebug protocol, JTAG only. Little-endian.
  *
- *     request   cmd type waddr.2 wbytes.2 rbytes.2 wwords.2 rwords.2 rwdata.4 offset.4 offseth.2 wid.2   24 bytes, then wbytes
- *     answer    rid.2 awords.2 status.4 duttime.8                                                      16 bytes, then rbytes
+ *     request   cmd type waddr.2 wbytes.2 rbytes.2 wwords.2 rwords.2 rwdata.4 offset.4 offseth.2 wid.2
+ *               (24 bytes), then wbytes of payload
+ *     answer    rid.2 awords.2 status.4 duttime.8
+ *               (16 bytes), then rbytes
  *
- * The payload of a shift is waddr scans, each a 64-bit header and hwords pairs of {TDI.4, TMS.4}; the answer has, for each scan
- * that wants TDO, as many 64-bit words as its header says.
+ * The payload of a shift is waddr scans, each a 64-bit header and hwords pairs of {TDI.4, TMS.4}; the answer has, for
+ * each scan that wants TDO, as many 64-bit words as its header says.
  *
  *     header    bits 0-23 clocks, 32-47 hwords, 48-63 words to answer (0: none)
  */
@@ -53,7 +55,8 @@ static void shift(struct vb_tap *tap, const uint8_t *pairs, size_t clocks, uint8
 }
 
 /* The whole batch; rd is zeroed and rlen long. */
-static uint32_t shift_batch(struct vb_tap *tap, const uint8_t *payload, size_t len, unsigned int count, uint8_t *rd, size_t rlen)
+static uint32_t shift_batch(
+	struct vb_tap *tap, const uint8_t *payload, size_t len, unsigned int count, uint8_t *rd, size_t rlen)
 {
 	size_t pos = 0;
 	size_t out = 0;
@@ -99,8 +102,8 @@ static uint32_t execute(struct vb_front *front, const uint8_t *request, uint8_t 
 			memset(rd, 0xff, rlen);
 			return STATUS_OK;
 		}
-		return shift_batch(&front->board->dap.tap, request + HEADER_IN, get(request + 4, 2), (unsigned int)get(request + 2, 2), rd,
-			rlen);
+		return shift_batch(&front->board->dap.tap, request + HEADER_IN, get(request + 4, 2),
+			(unsigned int)get(request + 2, 2), rd, rlen);
 	case CMD_OPEN:
 	case CMD_CLOSE:
 	case CMD_DISCONNECT:

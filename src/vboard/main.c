@@ -80,11 +80,31 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *form
 	exit(1);
 }
 
-/* Options --------------------------------------------------------------------------------------------------------------- */
+/* Options ------------------------------------------------------------------------------------------------------- */
 
-enum { OPT_CPU = 256, OPT_SMP, OPT_RAM, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_BARE, OPT_BITBANG, OPT_VDEBUG, OPT_CONSOLE,
-	OPT_CONSOLE_LOG, OPT_CONTROL, OPT_ICOUNT, OPT_BUSY_AP, OPT_NO_PACKED, OPT_CLOCK_RUNS, OPT_HOLD_RESET, OPT_QEMU, OPT_QUIET,
-	OPT_HELP, OPT_VERSION };
+enum {
+	OPT_CPU = 256,
+	OPT_SMP,
+	OPT_RAM,
+	OPT_KERNEL,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_BARE,
+	OPT_BITBANG,
+	OPT_VDEBUG,
+	OPT_CONSOLE,
+	OPT_CONSOLE_LOG,
+	OPT_CONTROL,
+	OPT_ICOUNT,
+	OPT_BUSY_AP,
+	OPT_NO_PACKED,
+	OPT_CLOCK_RUNS,
+	OPT_HOLD_RESET,
+	OPT_QEMU,
+	OPT_QUIET,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{"cpu", required_argument, NULL, OPT_CPU},
@@ -170,8 +190,8 @@ static void parse_options(int argc, char **argv)
 	struct options *o = &app.options;
 	int c;
 
-	*o = (struct options){.console = "pty", .board = {.cores = 1, .qemu = {.program = "qemu-system-arm", .cpu = "cortex-a15",
-		.ram_mib = 256}}};
+	*o = (struct options){.console = "pty",
+		.board = {.cores = 1, .qemu = {.program = "qemu-system-arm", .cpu = "cortex-a15", .ram_mib = 256}}};
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_option(o, c);
 	if (optind < argc)
@@ -203,13 +223,14 @@ static void prepare_guest(void)
 	if (!strcmp(o->console, "pty"))
 		len = (size_t)snprintf(app.serial, sizeof(app.serial), "pty,id=console");
 	else
-		len = (size_t)snprintf(app.serial, sizeof(app.serial), "socket,id=console,path=%s,server=on,wait=off", o->console);
+		len = (size_t)snprintf(
+			app.serial, sizeof(app.serial), "socket,id=console,path=%s,server=on,wait=off", o->console);
 	if (o->console_log && len < sizeof(app.serial))
 		snprintf(app.serial + len, sizeof(app.serial) - len, ",logfile=%s", o->console_log);
 	o->board.qemu.serial = app.serial;
 }
 
-/* Start ----------------------------------------------------------------------------------------------------------------- */
+/* Start --------------------------------------------------------------------------------------------------------- */
 
 static void cleanup(void)
 {
@@ -303,7 +324,7 @@ static void start(void)
 	fflush(stdout);
 }
 
-/* Control clients ------------------------------------------------------------------------------------------------------- */
+/* Control clients ----------------------------------------------------------------------------------------------- */
 
 static void accept_control(void)
 {
@@ -346,7 +367,7 @@ static void serve_control(struct control_client *client)
 	}
 }
 
-/* Main loop ------------------------------------------------------------------------------------------------------------- */
+/* Main loop ----------------------------------------------------------------------------------------------------- */
 
 static size_t watch(struct pollfd *fds, size_t n, int fd)
 {

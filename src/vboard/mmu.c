@@ -98,7 +98,8 @@ static bool walk_section(struct walk *walk, uint32_t l1, uint64_t *pa)
 	if (!check(walk, domain, (l1 >> 10 & 3) | (l1 >> 13 & 4), false))
 		return false;
 	if (super)
-		*pa = (uint64_t)(l1 >> 20 & 0xf) << 32 | (uint64_t)(l1 >> 5 & 0xf) << 36 | (l1 & 0xff000000u) | (walk->va & 0xffffff);
+		*pa = (uint64_t)(l1 >> 20 & 0xf) << 32 | (uint64_t)(l1 >> 5 & 0xf) << 36 | (l1 & 0xff000000u) |
+			(walk->va & 0xffffff);
 	else
 		*pa = (l1 & 0xfff00000u) | (walk->va & 0xfffff);
 	return true;

@@ -39,7 +39,7 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Packets --------------------------------------------------------------------------------------------------------------- */
+/* Packets ------------------------------------------------------------------------------------------------------- */
 
 static bool send_all(struct vb_qemu *qemu, const char *data, size_t len)
 {
@@ -177,7 +177,7 @@ static void to_hex(char *text, const uint8_t *data, size_t len)
 	text[2 * len] = 0;
 }
 
-/* Registers ------------------------------------------------------------------------------------------------------------- */
+/* Registers ----------------------------------------------------------------------------------------------------- */
 
 static bool select_thread(struct vb_qemu *qemu, unsigned int thread)
 {
@@ -230,7 +230,8 @@ bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int nu
 	return true;
 }
 
-bool vb_qemu_write_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes)
+bool vb_qemu_write_reg(
+	struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes)
 {
 	char text[17];
 
@@ -238,7 +239,7 @@ bool vb_qemu_write_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int n
 	return select_thread(qemu, thread) && command(qemu, "P%x=%s", number, text) && is_ok(qemu, "to write a register");
 }
 
-/* Memory, points, run control ------------------------------------------------------------------------------------------- */
+/* Memory, points, run control ----------------------------------------------------------------------------------- */
 
 bool vb_qemu_phys_read(struct vb_qemu *qemu, uint64_t addr, unsigned int len, void *data)
 {
@@ -358,7 +359,7 @@ bool vb_qemu_monitor(struct vb_qemu *qemu, const char *text)
 	return is_ok(qemu, text);
 }
 
-/* Target description ---------------------------------------------------------------------------------------------------- */
+/* Target description -------------------------------------------------------------------------------------------- */
 
 /* Reads one annex whole; the caller frees it. */
 static char *read_annex(struct vb_qemu *qemu, const char *name)
@@ -417,7 +418,8 @@ static void parse_registers(struct vb_qemu *qemu, const char *text, unsigned int
 
 		if (!end || qemu->reg_count == VB_QEMU_MAX_REGS)
 			return;
-		if (!attribute(tag, end, "name", reg->name, sizeof(reg->name)) || !attribute(tag, end, "bitsize", bits, sizeof(bits)))
+		if (!attribute(tag, end, "name", reg->name, sizeof(reg->name)) ||
+			!attribute(tag, end, "bitsize", bits, sizeof(bits)))
 			continue;
 		if (attribute(tag, end, "regnum", number, sizeof(number)))
 			*next = (unsigned int)atoi(number);
@@ -433,7 +435,8 @@ static bool read_description(struct vb_qemu *qemu)
 	unsigned int next = 0;
 	bool ok = target;
 
-	for (const char *tag = target ? strstr(target, "<xi:include ") : NULL; ok && tag; tag = strstr(tag + 1, "<xi:include ")) {
+	for (const char *tag = target ? strstr(target, "<xi:include ") : NULL; ok && tag;
+		 tag = strstr(tag + 1, "<xi:include ")) {
 		const char *end = strchr(tag, '>');
 		char name[64];
 		char *annex;
@@ -450,7 +453,7 @@ static bool read_description(struct vb_qemu *qemu)
 	return ok;
 }
 
-/* Saved state ----------------------------------------------------------------------------------------------------------- */
+/* Saved state --------------------------------------------------------------------------------------------------- */
 
 /* Sends text with its single quotes made double, waits for the answer. */
 static bool qmp_command(struct vb_qemu *qemu, const char *text)
@@ -496,8 +499,8 @@ static bool qmp_command(struct vb_qemu *qemu, const char *text)
 enum { ISENABLER = 0x100, ICENABLER = 0x180, ISPENDR = 0x200, ICPENDR = 0x280 };
 
 /*
- * An enabled software-generated interrupt that is not pending; if there is none, one is enabled (and *enabled is set). The
- * core does not get to see it: it is taken back before an instruction of the guest executes.
+ * An enabled software-generated interrupt that is not pending; if there is none, one is enabled (and *enabled is
+ * set). The core does not get to see it: it is taken back before an instruction of the guest executes.
  */
 static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit, bool *enabled)
 {
@@ -517,7 +520,8 @@ bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rou
 {
 	uint64_t base = REDISTRIBUTOR(thread);
 
-	return choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) && vb_qemu_phys_write(qemu, base + ISPENDR, 4, &rouse->bit);
+	return choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) &&
+		vb_qemu_phys_write(qemu, base + ISPENDR, 4, &rouse->bit);
 }
 
 bool vb_qemu_rouse_done(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_rouse *rouse)
@@ -538,7 +542,8 @@ static uint32_t be32(const uint8_t *p)
  *
  *     length of the name, the name, instance.4, version.4, the fields; everything big-endian
  */
-static const uint8_t *find_section(const uint8_t *data, size_t len, const char *name, unsigned int instance, size_t need)
+static const uint8_t *find_section(
+	const uint8_t *data, size_t len, const char *name, unsigned int instance, size_t need)
 {
 	size_t name_len = strlen(name);
 
@@ -552,7 +557,8 @@ static const uint8_t *find_section(const uint8_t *data, size_t len, const char *
 /*
  * The fields of a core, in the order QEMU has had them for ten years:
  *
- *     regs[16].4 xregs[32].8 pc.8 cpsr.4 spsr.4 banked_spsr[8].8 banked_r13[8].4 banked_r14[8].4 usr_regs[5].4 fiq_regs[5].4
+ *     regs[16].4 xregs[32].8 pc.8 cpsr.4 spsr.4 banked_spsr[8].8 banked_r13[8].4 banked_r14[8].4 usr_regs[5].4
+ * fiq_regs[5].4
  */
 enum { AT_CPSR = 64 + 256 + 8, AT_SPSR = AT_CPSR + 4, AT_BANKED_SPSR = AT_SPSR + 4, AT_R13 = AT_BANKED_SPSR + 64,
 	AT_R14 = AT_R13 + 32, AT_USR = AT_R14 + 32, AT_FIQ = AT_USR + 20, CPU_SIZE = AT_FIQ + 20 };
@@ -579,8 +585,14 @@ static bool parse_hidden(const uint8_t *cpu, const uint32_t core[17], struct vb_
 /* The bank of the mode the core is in is not kept up to date: the current registers are. */
 static void patch_current(const uint8_t *cpu, const uint32_t core[17], struct vb_qemu_hidden *ret)
 {
-	static const struct { uint8_t mode, bank; } map[] = {
-		{0x10, VB_QEMU_USR}, {0x1f, VB_QEMU_USR}, {0x11, VB_QEMU_FIQ}, {0x12, VB_QEMU_IRQ}, {0x13, VB_QEMU_SVC}, {0x17, VB_QEMU_ABT},
+	static const struct { uint8_t mode, bank;
+	} map[] = {
+		{0x10, VB_QEMU_USR},
+		{0x1f, VB_QEMU_USR},
+		{0x11, VB_QEMU_FIQ},
+		{0x12, VB_QEMU_IRQ},
+		{0x13, VB_QEMU_SVC},
+		{0x17, VB_QEMU_ABT},
 		{0x1b, VB_QEMU_UND},
 	};
 
@@ -603,7 +615,8 @@ bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32
 	bool ok;
 
 	snprintf(path, sizeof(path), "%s/state", qemu->dir);
-	snprintf(text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'%s','live':false}}", path);
+	snprintf(
+		text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'%s','live':false}}", path);
 	if (!qmp_command(qemu, text))
 		return false;
 	qemu->round_trips++;
@@ -624,7 +637,7 @@ bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32
 	return ok ? true : fail(qemu, "the state that this QEMU saves has another layout than known");
 }
 
-/* Process --------------------------------------------------------------------------------------------------------------- */
+/* Process ------------------------------------------------------------------------------------------------------- */
 
 static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
 {
@@ -655,8 +668,30 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	snprintf(gdb, sizeof(gdb), "unix:%s/gdb,server=on,wait=off", qemu->dir);
 	snprintf(qmp, sizeof(qmp), "unix:%s/qmp,server=on,wait=off", qemu->dir);
 	const char *fixed[] = {
-		config->program, "-M", "virt,gic-version=3,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory, "-object", backend,
-		"-S", "-gdb", gdb, "-qmp", qmp, "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial, "-serial", "chardev:console",
+		config->program,
+		"-M",
+		"virt,gic-version=3,memory-backend=ram",
+		"-cpu",
+		config->cpu,
+		"-smp",
+		smp,
+		"-m",
+		memory,
+		"-object",
+		backend,
+		"-S",
+		"-gdb",
+		gdb,
+		"-qmp",
+		qmp,
+		"-nodefaults",
+		"-nographic",
+		"-monitor",
+		"none",
+		"-chardev",
+		config->serial,
+		"-serial",
+		"chardev:console",
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		argv[n++] = fixed[i];
@@ -743,8 +778,8 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 		ok = qemu->pid > 0 ? true : fail(qemu, "cannot fork: %s", strerror(errno));
 	}
 	ok = ok && connect_to(qemu, "gdb", &qemu->fd) && synchronise(qemu) && connect_to(qemu, "qmp", &qemu->qmp_fd) &&
-		qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) && command(qemu, "Qqemu.PhyMemMode:1") &&
-		is_ok(qemu, "physical memory access");
+		qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
+		command(qemu, "Qqemu.PhyMemMode:1") && is_ok(qemu, "physical memory access");
 	if (!ok) {
 		char error[sizeof(qemu->error)];
 

@@ -11,7 +11,8 @@
  * A QEMU process and its gdb stub. The guest's RAM is a shared memory object that this process maps too.
  *
  * Threads are numbered from 0. The virtual machine is either running or stopped; everything but vb_qemu_wait() and
- * vb_qemu_interrupt() needs it stopped. Functions that return bool say false when QEMU refused or is gone; error then says why.
+ * vb_qemu_interrupt() needs it stopped. Functions that return bool say false when QEMU refused or is gone; error then
+ * says why.
  */
 
 #define VB_QEMU_MAX_CPUS 8
@@ -80,7 +81,8 @@ bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_
 /* A register by its name in the target description and its size in bits; false if there is none. */
 bool vb_qemu_has_reg(const struct vb_qemu *qemu, const char *name, unsigned int bits, unsigned int *number);
 bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t *value);
-bool vb_qemu_write_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes);
+bool vb_qemu_write_reg(
+	struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes);
 #define VB_QEMU_REG_PC 15
 #define VB_QEMU_REG_CPSR 25
 
@@ -104,9 +106,9 @@ void vb_qemu_interrupt(struct vb_qemu *qemu);
 bool vb_qemu_wait(struct vb_qemu *qemu, int timeout_ms, struct vb_qemu_stop *ret);
 
 /*
- * What the stub does not show, from the state that QEMU would save: banked registers and saved program status registers, and
- * whether the core waits for an interrupt. core: the same thread's registers, by which the layout is recognised; false if it
- * is not. Some milliseconds.
+ * What the stub does not show, from the state that QEMU would save: banked registers and saved program status
+ * registers, and whether the core waits for an interrupt. core: the same thread's registers, by which the layout is
+ * recognised; false if it is not. Some milliseconds.
  */
 enum vb_qemu_bank { VB_QEMU_USR, VB_QEMU_SVC, VB_QEMU_ABT, VB_QEMU_UND, VB_QEMU_IRQ, VB_QEMU_FIQ, VB_QEMU_BANKS };
 struct vb_qemu_hidden {
@@ -114,11 +116,12 @@ struct vb_qemu_hidden {
 	uint32_t usr_r8[5], fiq_r8[5];
 	bool waiting;
 };
-bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret);
+bool vb_qemu_read_hidden(
+	struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret);
 
 /*
- * Makes a core that waits for an interrupt execute: an interrupt becomes pending, the caller lets the core step (interrupts
- * masked), then it is taken back.
+ * Makes a core that waits for an interrupt execute: an interrupt becomes pending, the caller lets the core step
+ * (interrupts masked), then it is taken back.
  */
 struct vb_qemu_rouse {
 	uint32_t bit;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * FIPS 180-4. Its constants are the first 32 fraction bits of the square roots (initial state) and cube roots (rounds) of the
- * first primes.
+ * FIPS 180-4. Its constants are the first 32 fraction bits of the square roots (initial state) and cube roots
+ * (rounds) of the first primes.
  */
 static const uint32_t round_constants[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -26,7 +26,8 @@ static uint32_t ror(uint32_t x, unsigned int n)
 static void expand(const uint8_t block[64], uint32_t w[64])
 {
 	for (unsigned int i = 0; i < 16; i++)
-		w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+		w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
+			block[4 * i + 3];
 	for (unsigned int i = 16; i < 64; i++) {
 		uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
 		uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;

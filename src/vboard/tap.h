@@ -8,23 +8,37 @@
 /*
  * An IEEE 1149.1 TAP controller, one TCK at a time.
  *
- * The instruction register is VB_TAP_IR_BITS long and captures 0b0001. What a data register holds is the owner's business:
- * it is asked at Capture-DR and told at Update-DR. A scan shorter or longer than the register behaves as in silicon, since
- * the bits really move.
+ * The instruction register is VB_TAP_IR_BITS long and captures 0b0001. What a data register holds is the owner's
+ * business: it is asked at Capture-DR and told at Update-DR. A scan shorter or longer than the register behaves as in
+ * silicon, since the bits really move.
  */
 
 #define VB_TAP_IR_BITS 4
 #define VB_TAP_IR_IDCODE 0xe
 
 enum vb_tap_state {
-	VB_TAP_RESET, VB_TAP_IDLE,
-	VB_TAP_DR_SELECT, VB_TAP_DR_CAPTURE, VB_TAP_DR_SHIFT, VB_TAP_DR_EXIT1, VB_TAP_DR_PAUSE, VB_TAP_DR_EXIT2, VB_TAP_DR_UPDATE,
-	VB_TAP_IR_SELECT, VB_TAP_IR_CAPTURE, VB_TAP_IR_SHIFT, VB_TAP_IR_EXIT1, VB_TAP_IR_PAUSE, VB_TAP_IR_EXIT2, VB_TAP_IR_UPDATE,
+	VB_TAP_RESET,
+	VB_TAP_IDLE,
+	VB_TAP_DR_SELECT,
+	VB_TAP_DR_CAPTURE,
+	VB_TAP_DR_SHIFT,
+	VB_TAP_DR_EXIT1,
+	VB_TAP_DR_PAUSE,
+	VB_TAP_DR_EXIT2,
+	VB_TAP_DR_UPDATE,
+	VB_TAP_IR_SELECT,
+	VB_TAP_IR_CAPTURE,
+	VB_TAP_IR_SHIFT,
+	VB_TAP_IR_EXIT1,
+	VB_TAP_IR_PAUSE,
+	VB_TAP_IR_EXIT2,
+	VB_TAP_IR_UPDATE,
 	VB_TAP_STATES
 };
 
 struct vb_tap_ops {
-	/* Capture-DR under instruction ir: stores the captured bits (bit 0 leaves first), returns the register's length, 1 to 64. */
+	/* Capture-DR under instruction ir: stores the captured bits (bit 0 leaves first), returns the register's length,
+	 * 1 to 64. */
 	unsigned int (*capture)(void *ctx, uint8_t ir, uint64_t *bits);
 	/* Update-DR under instruction ir. */
 	void (*update)(void *ctx, uint8_t ir, uint64_t bits);

@@ -42,7 +42,8 @@ long say_hex(struct task *t, long ret, const char *fmt, ...) __attribute__((form
 long say_octal(struct task *t, long ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // The same with a remark after the result: `tail` without its parentheses, NULL for none.
 long say_tail(struct task *t, long ret, const char *tail, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-// A whole line, result included.
+// A whole line, result included. After a tab: the same as seen through ptrace, where the end of a task that is killed
+// hides the return of its last call.
 void say_line(struct task *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // Scratch text.

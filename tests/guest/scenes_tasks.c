@@ -315,7 +315,7 @@ static void child_of(struct task *t, int code)
 	PLAIN(t, getppid, "");
 	PLAIN(t, close, "%d", 400 + code);
 	if (code == 3) {
-		say_line(t, "kill(%d, SIGKILL) = ?", t->tid);
+		say_line(t, "kill(%d, SIGKILL) = 0\tkill(%d, SIGKILL) = ?", t->tid, t->tid);
 		(void)sys(__NR_kill, t->tid, SIGKILL);
 	}
 	if (code == 4) {
@@ -482,7 +482,7 @@ static void killed_inside(struct task *t)
 		if (pid == 0) {
 			t->tid = (int)sys(__NR_getpid);
 			say(t, t->tid, "getpid()");
-			say_line(t, "pause() = ?");
+			say_line(t, "pause() = ? ERESTARTNOHAND (To be restarted if no handler)\tpause() = ?");
 			(void)sys(__NR_pause);
 			__builtin_trap();
 		}

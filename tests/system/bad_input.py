@@ -4,6 +4,7 @@
 
 import os
 import re
+import time
 
 import rig
 
@@ -23,9 +24,9 @@ class Checks:
         self.bad += bool(problem)
         rig.say("not ok - %s: %s" % (what, problem) if problem else "ok - %s" % what)
 
-    def said(self, what, failed, text, says):
-        """A failure whose message is one line of ours that matches `says`."""
-        lines = [line for line in text.splitlines() if line.startswith("openst:")]
+    def said(self, failed, text, says):
+        """A failure whose message is one line that matches `says`: ours, or OpenOCD's own."""
+        lines = [line for line in text.splitlines() if line.startswith("openst:") or " command must be used " in line]
         if not failed:
             return "no failure: %s" % text[-200:]
         if len(lines) != 1:
@@ -44,7 +45,7 @@ class Checks:
         process = rig.Process(args, self.folder("bad-%d.log" % self.number))
         status = process.wait(90)
         text = process.output()
-        problem = "killed by signal %d" % -status if status < 0 else self.said(what, status != 0, text, says)
+        problem = "killed by signal %d" % -status if status < 0 else self.said(status != 0, text, says)
         if not problem and re.search("Sanitizer|runtime error:", text):
             problem = "a sanitizer spoke"
         self.verdict(what, problem)
@@ -53,7 +54,7 @@ class Checks:
         """A command to a running openocd."""
         before = os.listdir(self.folder.path)
         failed, text = ocd.ask(command, 90)
-        problem = self.said(what, failed, text, says)
+        problem = self.said(failed, text, says)
         if not problem and board.armed():
             problem = "armed afterwards: %s" % board.armed()
         if not problem and any(board.halted()):
@@ -91,6 +92,7 @@ def options(checks, board):
         ("string limit 0", "-s", "openst_start -s 0"),
         ("folder that is not there", "/nowhere/trace.*No such file", "openst_start -o /nowhere/trace"),
         ("trace file is a folder", "Is a directory", "openst_start -o /tmp"),
+        ("empty pid", "-pid", "openst_start -pid {}"),
         ("stop without start", "nothing is traced", "openst_stop"),
     )
     for what, says, command in cases:
@@ -98,7 +100,7 @@ def options(checks, board):
     failed, _ = ocd.ask("openst start -comm exact -o /dev/null", 120)
     checks.verdict("a good start after all that", failed and "it failed")
     failed, text = ocd.ask("openst_start")
-    checks.verdict("start twice", checks.said("", failed, text, "running already"))
+    checks.verdict("start twice", checks.said(failed, text, "running already"))
     ocd.command("openst_stop")
     full_disk(checks, board, ocd)
     ocd.shutdown()
@@ -108,7 +110,7 @@ def full_disk(checks, board, ocd):
     """The trace ends with one line, the target goes on."""
     failed, text = ocd.ask("openst_start -comm exact -o /dev/full", 120)
     if failed:
-        checks.verdict("full disk", checks.said("", failed, text, "No space left"))
+        checks.verdict("full disk", checks.said(failed, text, "No space left"))
         return
     board.console.command("exact loop 2000", 300)
     failed, text = ocd.ask("openst_stop")
@@ -117,6 +119,28 @@ def full_disk(checks, board, ocd):
     if not problem and board.armed():
         problem = "armed afterwards: %s" % board.armed()
     checks.verdict("full disk", problem)
+
+
+def cable(checks, board):
+    """The probe's cable is out: that is said, and once it is in again all works."""
+    ocd = rig.OpenOcd(board, name="cable")
+    board.control("link down")
+    failed, text = ocd.ask("openst_start -comm exact -o /dev/null", 120)
+    checks.verdict("cable out", checks.said(failed, text, "answer|link|probe|DAP"))
+    board.control("link up")
+    deadline = time.monotonic() + 30
+    while ocd.ask("openst_start -comm exact -o /dev/null", 120)[0] and time.monotonic() < deadline:
+        time.sleep(1)
+    before = ocd.status().get("entries", 0)
+    board.control("link down")
+    time.sleep(1)
+    board.control("link up")
+    board.console.command("exact loop 100", 120)
+    traced = ocd.status().get("entries", 0) - before
+    checks.verdict("cable out and in again while tracing", traced < 100 and "only %d calls traced" % traced)
+    ocd.command("openst_stop", 60)
+    checks.verdict("after that nothing is armed", board.armed() and "; ".join(board.armed()))
+    ocd.shutdown()
 
 
 def boards(checks):
@@ -136,6 +160,7 @@ def main():
     board = rig.Board(checks.folder)
     other_targets(checks, board)
     options(checks, board)
+    cable(checks, board)
     board.console.command("true", 20)
     board.close()
     boards(checks)

@@ -30,11 +30,11 @@ def trace(board, ocd, file):
     return board.console.command("cat /tmp/expect", 120), traced, status
 
 
-def main(smp, *options):
+def main(smp, *options, batch=False):
     folder = rig.Folder()
     board = rig.Board(folder, *options, smp=smp)
     rig.say(board.banner)
-    ocd = rig.OpenOcd(board)
+    ocd = rig.OpenOcd(board, batch=batch)
     expected, traced, status = trace(board, ocd, folder("trace.txt"))
     keep(folder, "expect-smp%d" % smp, expected)
     keep(folder, "trace-smp%d" % smp, traced)

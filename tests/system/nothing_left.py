@@ -52,7 +52,7 @@ def tracing(board, ocd):
 
 def ends(board, name, end):
     """One way to end openocd while it traces."""
-    ocd = rig.OpenOcd(board, name=name.replace(" ", "-"))
+    ocd = rig.OpenOcd(board, name=name.replace(" ", "-"), keyboard=True)
     tracing(board, ocd)
     end(ocd)
     ocd.process.wait(20)
@@ -106,7 +106,7 @@ def main():
     board = rig.Board(rig.Folder(), smp=2)
     where, before = stop_and_start(board)
     ends(board, "shutdown", lambda ocd: ocd.port.send(b"shutdown\x1a"))
-    ends(board, "Ctrl-C", lambda ocd: ocd.process.signal(signal.SIGINT))
+    ends(board, "Ctrl-C", lambda ocd: ocd.process.press(b"\x03"))
     ends(board, "SIGTERM", lambda ocd: ocd.process.signal(signal.SIGTERM))
     config_error(board)
     killed(board)

@@ -33,7 +33,7 @@ def main():
     rig.say(guest.banner)
     expected, traced = under_strace(guest.console)
     keep(args.keep, expect=expected, strace=traced)
-    result = compare.compare(expected, traced)
+    result = compare.compare(expected, traced, ptrace=True)
     rig.say(result.report())
     if not result.same():
         raise rig.Failure("strace and the program's expectation differ")

@@ -41,7 +41,7 @@ def main():
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
     folder = rig.Folder()
     board = rig.Board(folder)
-    ocd = rig.OpenOcd(board)
+    ocd = rig.OpenOcd(board, batch=True)
     file = folder("trace.txt")
     ocd.command("openst_start -comm exact -o %s" % file, 120)
     started = time.monotonic()

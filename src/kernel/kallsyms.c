@@ -739,6 +739,21 @@ struct ost_status ost_kallsyms_address(struct ost_kallsyms *ks, uint32_t i, uint
 	return ost_ok();
 }
 
+/* Of several symbols at one address the first: the kernel sorts the best name there. */
+static struct ost_status first_alias(struct ost_kallsyms *ks, uint32_t *i)
+{
+	uint64_t addr, before;
+	OST_TRY(ost_kallsyms_address(ks, *i, &addr));
+	for (unsigned int n = 0; n < 256 && *i; n++) {
+		OST_TRY(ost_kallsyms_address(ks, *i - 1, &before));
+		if (before != addr) {
+			break;
+		}
+		(*i)--;
+	}
+	return ost_ok();
+}
+
 struct ost_status ost_kallsyms_at(struct ost_kallsyms *ks, uint64_t addr, uint32_t *ret)
 {
 	uint32_t low = 0, high = ks->map.n;
@@ -757,7 +772,7 @@ struct ost_status ost_kallsyms_at(struct ost_kallsyms *ks, uint64_t addr, uint32
 		}
 	}
 	*ret = low;
-	return ost_ok();
+	return first_alias(ks, ret);
 }
 
 struct ost_status ost_kallsyms_name(struct ost_kallsyms *ks, uint32_t i, char *ret, size_t room)

@@ -155,6 +155,16 @@ struct ost_status ost_session_attach(struct ost_session *s, uint32_t away)
 	return ost_ok();
 }
 
+struct ost_status ost_session_clean(struct ost_session *s, uint32_t away, unsigned int *ret_found,
+		uint32_t *ret_stranded)
+{
+	*ret_stranded = 0;
+	OST_TRY(ost_external_clean(s->host.target, away, ret_found));
+	if (s->kernel)
+		OST_TRY(ost_external_stranded(s->host.target, ost_kernel_layout(s->kernel), ret_stranded));
+	return ost_ok();
+}
+
 struct ost_kernel *ost_session_kernel(struct ost_session *s)
 {
 	return s->kernel;

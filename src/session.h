@@ -56,6 +56,13 @@ void ost_session_destroy(struct ost_session *session);
  * memory is read while the cores run. `away`: cores that somebody else holds stopped (bit n: core n); they stay so.
  */
 struct ost_status ost_session_attach(struct ost_session *session, uint32_t away) OST_CHECK;
+/*
+ * Disarm what a tracer that died has left, and tell which of the cores that somebody else seems to hold stand only
+ * because of it (bit n: core n): they are for the caller to resume. *ret_found: breakpoints that were armed. Cores that
+ * stand at a breakpoint which is not armed any more are recognised only once the kernel has been found.
+ */
+struct ost_status ost_session_clean(struct ost_session *session, uint32_t away, unsigned int *ret_found,
+		uint32_t *ret_stranded) OST_CHECK;
 /* NULL before the first attach. */
 struct ost_kernel *ost_session_kernel(struct ost_session *session);
 

@@ -463,6 +463,29 @@ uint32_t ost_adapter_away(struct ost_adapter *a)
 	return away;
 }
 
+static bool resume_core(struct target *target)
+{
+	if (target->state != TARGET_HALTED)
+		return true;
+	/* OpenOCD 0.12 resumes an SMP group through its gdb service, without looking whether there is one. */
+	if (target->smp && !target->gdb_service) {
+		LOG_ERROR("openst: %s is in an SMP group without a gdb port and cannot be resumed: enable gdb_port", target_name(target));
+		return false;
+	}
+	return target_resume(target, 1, 0, 0, 0) == ERROR_OK;
+}
+
+bool ost_adapter_resume(struct ost_adapter *a, uint32_t mask)
+{
+	bool all = true;
+
+	for (unsigned int i = 0; i < a->target.cores; i++) {
+		if (mask & 1u << i)
+			all = resume_core(a->core[i].target) && all;
+	}
+	return all;
+}
+
 /* OpenOCD takes over a core that stopped for a reason of its own: full debug entry, events, gdb. */
 static void hand_over(struct ost_adapter *a, uint32_t foreign)
 {

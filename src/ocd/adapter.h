@@ -39,6 +39,11 @@ struct ost_mem *ost_adapter_phys(struct ost_adapter *adapter);
 
 /* Bit n: core n is halted by OpenOCD or its user. */
 uint32_t ost_adapter_away(struct ost_adapter *adapter);
+/*
+ * Have OpenOCD resume the cores in mask that it holds (all of the SMP group, where they are in one). False when one of
+ * them could not be; the log says why.
+ */
+bool ost_adapter_resume(struct ost_adapter *adapter, uint32_t mask);
 /* Breakpoint units of a core that OpenOCD's users have taken, one bit each. */
 uint32_t ost_adapter_breakpoints_used(struct ost_adapter *adapter, unsigned int core);
 /* Tell OpenOCD that units in `mask` are taken (or free again), so that it gives them to nobody. */

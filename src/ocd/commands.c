@@ -264,12 +264,33 @@ static int site_attach(struct command_invocation *cmd, struct site *site)
 	return ost_failed(status) ? report(cmd, status, NULL) : ERROR_OK;
 }
 
+/*
+ * What a tracer that was killed has left: armed breakpoints, and cores standing at one, which OpenOCD took for halted by
+ * its user when it started.
+ */
+static int site_clean(struct command_invocation *cmd, struct site *site, unsigned int *ret_found, uint32_t *ret_stranded)
+{
+	struct ost_status status = ost_session_clean(site->session, ost_adapter_away(site->adapter), ret_found, ret_stranded);
+
+	if (ost_failed(status))
+		return report(cmd, status, NULL);
+	if (*ret_found || *ret_stranded)
+		LOG_INFO("openst: a tracer that died has left %u breakpoints armed: they are disarmed", *ret_found);
+	if (!ost_adapter_resume(site->adapter, *ret_stranded))
+		return refuse(cmd, "a core that a dead tracer left stopped cannot be resumed: 'resume', then try again");
+	return ERROR_OK;
+}
+
 static int site_start(struct command_invocation *cmd, struct site *site, const struct ost_session_options *options)
 {
 	const char *culprit = NULL;
 	struct ost_status status;
+	unsigned int found;
+	uint32_t stranded;
 	int retval = site_attach(cmd, site);
 
+	if (retval == ERROR_OK)
+		retval = site_clean(cmd, site, &found, &stranded);
 	if (retval != ERROR_OK)
 		return retval;
 	status = ost_session_start(site->session, options, ost_adapter_away(site->adapter), &culprit);
@@ -631,7 +652,7 @@ COMMAND_HANDLER(handle_clean)
 {
 	struct site *site;
 	unsigned int found = 0;
-	struct ost_status status;
+	uint32_t stranded = 0;
 	int retval;
 
 	if (CMD_ARGC)
@@ -641,11 +662,13 @@ COMMAND_HANDLER(handle_clean)
 		return retval;
 	if (ost_session_busy(site->session))
 		return refuse(CMD, "a trace is running: openst_stop ends it and cleans up");
-	status = ost_external_clean(ost_adapter_target(site->adapter), ost_adapter_away(site->adapter), &found);
-	if (ost_failed(status))
-		return report(CMD, status, NULL);
-	command_print(CMD, "disarmed: %u", found);
-	return ERROR_OK;
+	/* Without a kernel there is still something to do: see ost_session_clean(). */
+	if (ost_failed(ost_session_attach(site->session, ost_adapter_away(site->adapter))))
+		LOG_WARNING("openst: no Linux found: cores that stand at a breakpoint which is disarmed already stay so");
+	retval = site_clean(CMD, site, &found, &stranded);
+	if (retval == ERROR_OK)
+		command_print(CMD, "disarmed: %u", found);
+	return retval;
 }
 
 COMMAND_HANDLER(handle_version)

@@ -57,7 +57,7 @@ struct ost_status ost_record_status(const struct ost_record *record)
 {
 	if (!record->failed)
 		return ost_ok();
-	if (record->arena_bytes >= OST_RECORD_LIMIT - BLOCK_BYTES)
+	if (record->over_limit)
 		return ost_error(OST_ERR_LIMIT, "a call's arguments are too large to be held: lower the string limit");
 	return ost_error(OST_ERR_NOMEM, "out of memory while decoding a call");
 }
@@ -67,8 +67,10 @@ static struct ost_arena_block *new_block(struct ost_record *record, size_t len)
 	size_t size = len > BLOCK_BYTES ? len : BLOCK_BYTES;
 	struct ost_arena_block *block;
 
-	if (len > OST_RECORD_LIMIT || record->arena_bytes + size > OST_RECORD_LIMIT)
+	if (len > OST_RECORD_LIMIT || record->arena_bytes + size > OST_RECORD_LIMIT) {
+		record->over_limit = true;
 		return NULL;
+	}
 	block = malloc(sizeof(*block) + size);
 	if (!block)
 		return NULL;

@@ -110,6 +110,7 @@ struct ost_record {
 	struct ost_arena_block *block;
 	size_t arena_bytes;
 	bool failed;			/* an allocation failed: the tree is incomplete */
+	bool over_limit;		/* because of OST_RECORD_LIMIT */
 	struct ost_value spare;		/* what ost_value_add() returns then, so that its callers need no check */
 };
 

@@ -541,7 +541,8 @@ static void decode_array(struct dec *d, struct ost_value *parent, const char *na
 	struct ost_value *array;
 	uint8_t *bytes;
 
-	bytes = dec_array_fits(d, addr, n, size) && size <= ELEMENT_MAX ? ost_record_alloc(d->record, (size_t)shown * size) : NULL;
+	bytes = dec_array_fits(d, addr, n, size) && size <= ELEMENT_MAX ?
+			ost_record_alloc(d->record, (size_t)shown * size) : NULL;
 	if (!bytes || !dec_read(d, addr, bytes, (size_t)shown * size)) {
 		dec_addr(d, parent, name, addr);
 		return;
@@ -916,31 +917,6 @@ enum ost_coverage ost_syscall_coverage(enum ost_abi abi, uint32_t nr)
 	if (!call)
 		return OST_COVERAGE_UNKNOWN;
 	return call->flags & CALL_RAW ? OST_COVERAGE_NAMED : OST_COVERAGE_FULL;
-}
-
-bool ost_syscall_is_nested(enum ost_abi abi, uint32_t nr)
-{
-	const struct ost_call *call = find_call(table_of(abi), nr);
-
-	return call && call->flags & CALL_NESTED;
-}
-
-bool ost_syscall_is_final(enum ost_abi abi, uint32_t nr, bool at_exit)
-{
-	const struct ost_table *table = table_of(abi);
-	const struct ost_call *call = find_call(table, nr);
-
-	if (!call || call->flags & CALL_NESTED)
-		return !call;
-	for (size_t i = 0; i < call->n_args && call->args; i++) {
-		const struct ost_arg *arg = &call->args[i];
-		unsigned int kind = table->types[arg->type].kind;
-
-		/* What couldn't be read at entry is looked for again at exit. */
-		if ((kind == T_PATH || kind == T_STR || kind == T_SPECIAL) && (at_exit || !(arg->flags & ARG_OUT)))
-			return false;
-	}
-	return true;
 }
 
 bool ost_syscall_walk(enum ost_abi abi, size_t i, uint32_t *ret_nr)

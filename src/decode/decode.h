@@ -14,7 +14,7 @@
  *	}
  *
  * The first round wants the memory of all arguments at once; what they point to (argv, iovec, msghdr) comes in the
- * next ones (ost_syscall_is_nested()), and so does the rest of a string that didn't end in its first piece. When
+ * next ones, and so does the rest of a string that didn't end in its first piece. When
  * record.more_wants is false, there is no next round: what was wanted now is the last.
  *
  * What a call reads is taken from at_entry; where that isn't there at exit, from at_exit. What a call writes is taken
@@ -59,13 +59,6 @@ const char *ost_syscall_name(enum ost_abi abi, uint32_t nr);
 /* OST_ERR_NOT_FOUND when the ABI has no call of that name. */
 struct ost_status ost_syscall_number(enum ost_abi abi, const char *name, uint32_t *ret) OST_CHECK;
 enum ost_coverage ost_syscall_coverage(enum ost_abi abi, uint32_t nr);
-/* May want more at entry after its first wants were fetched: pointers behind pointers. */
-bool ost_syscall_is_nested(enum ost_abi abi, uint32_t nr);
-/*
- * What the first round wants (at entry, at exit) is all there will ever be, whatever the bytes are. From the table, so
- * for every call of that number alike; record.more_wants says it of one decoded event.
- */
-bool ost_syscall_is_final(enum ost_abi abi, uint32_t nr, bool at_exit);
 /* Walk the table: the i-th number the ABI has (i counts from 0, numbers ascend); false past the end. */
 bool ost_syscall_walk(enum ost_abi abi, size_t i, uint32_t *ret_nr);
 

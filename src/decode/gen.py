@@ -421,7 +421,7 @@ class Generator:
                 notes = 'result_' + m[1]
             elif word in ('int', 'hex', 'oct', 'never'):
                 form = 'RESULT_' + word.upper()
-            elif word in ('nested', 'replaces', 'ends', 'ends_group', 'restart'):
+            elif word in ('replaces', 'ends', 'ends_group', 'restart'):
                 flags.append('CALL_' + word.upper())
             else:
                 fail(f"{where}: unknown result '{word}'")

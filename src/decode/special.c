@@ -694,13 +694,13 @@ void result_membarrier(struct dec *d)
  */
 static size_t read_pointers(struct dec *d, uint64_t addr, uint64_t *pointers, size_t n, bool *ret_ended)
 {
-	uint8_t bytes[POINTERS_AT_ONCE * 8];
-	size_t got = 0;
+	size_t got = 0, piece = POINTERS_AT_ONCE;
+	uint8_t bytes[4096];
 
 	*ret_ended = false;
-	while (got < n) {
+	for (; got < n; piece *= 2) {
 		uint64_t at = addr + got * d->word, page_left = 4096 - (at & 4095);
-		size_t want = n - got < POINTERS_AT_ONCE ? n - got : POINTERS_AT_ONCE;
+		size_t want = n - got < piece ? n - got : piece;
 
 		if (want * d->word > page_left)
 			want = page_left / d->word ? (size_t)page_left / d->word : 1;
@@ -749,23 +749,20 @@ void special_argv(struct dec *d, struct ost_value *parent, const char *name, uin
 
 void special_envp(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	uint64_t pointers[256], at = u;
 	struct ost_value *value;
-	bool ended = false;
-	size_t n = 0, got;
+	uint64_t *pointers;
+	bool ended;
+	size_t n;
 
 	if (d->options->verbose) {
 		special_argv(d, parent, name, u);
 		return;
 	}
 	value = dec_addr(d, parent, name, u);
-	while (u && !ended && n < ENVIRONMENT_MAX) {
-		got = read_pointers(d, at, pointers, 256, &ended);
-		n += got;
-		at += got * d->word;
-		if (got < 256)
-			break;
-	}
+	pointers = u ? ost_record_alloc(d->record, ENVIRONMENT_MAX * sizeof(*pointers)) : NULL;
+	if (!pointers)
+		return;
+	n = read_pointers(d, u, pointers, ENVIRONMENT_MAX, &ended);
 	if (n || ended)
 		value->comment = ost_record_text(d->record, "%zu var%s%s", n, n == 1 ? "" : "s",
 				ended ? "" : ", unterminated");
@@ -1247,7 +1244,8 @@ static const struct {
 	{ 7, PRCTL_NONE }, { 8, PRCTL_NUMBER }, { 13, PRCTL_NONE }, { 14, PRCTL_NUMBER }, { 15, PRCTL_STRING },
 	{ 16, PRCTL_STRING_OUT }, { 21, PRCTL_NONE }, { 22, PRCTL_SECCOMP }, { 23, PRCTL_CAPABILITY },
 	{ 24, PRCTL_CAPABILITY },
-	{ 27, PRCTL_NONE }, { 28, PRCTL_SECURE_BITS }, { 29, PRCTL_NUMBER }, { 30, PRCTL_NONE }, { 31, PRCTL_NONE }, { 32, PRCTL_NONE },
+	{ 27, PRCTL_NONE }, { 28, PRCTL_SECURE_BITS }, { 29, PRCTL_NUMBER },
+	{ 30, PRCTL_NONE }, { 31, PRCTL_NONE }, { 32, PRCTL_NONE },
 	{ 36, PRCTL_NUMBER }, { 37, PRCTL_INT_OUT }, { 38, PRCTL_NUMBER_AND_ZEROS }, { 39, PRCTL_ZEROS },
 	{ 40, PRCTL_ADDR_OUT }, { 41, PRCTL_NUMBER_AND_ZEROS }, { 42, PRCTL_ZEROS }, { 47, PRCTL_AMBIENT },
 	{ 0x53564d41, PRCTL_VMA }, { 0x59616d61, PRCTL_TRACER },

@@ -115,11 +115,10 @@ enum result_format {
 
 enum call_flag {
 	CALL_RAW = 1,		/* arguments as words */
-	CALL_NESTED = 2,
-	CALL_REPLACES = 4,	/* success leaves another program's memory (execve) */
-	CALL_ENDS = 8,		/* exit */
-	CALL_ENDS_GROUP = 16,
-	CALL_RESTART = 32,
+	CALL_REPLACES = 2,	/* success leaves another program's memory (execve) */
+	CALL_ENDS = 4,		/* exit */
+	CALL_ENDS_GROUP = 8,
+	CALL_RESTART = 16,
 };
 
 struct ost_call {

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A task's memory made of pieces, and calls in it: the decoder gets what it wants in the way the tracer gives it, page by
+ * page, and what is in no piece is a fault.
+ */
+#ifndef OPENST_TESTS_DECODE_FIXTURE_H
+#define OPENST_TESTS_DECODE_FIXTURE_H
+
+#include "base/record.h"
+#include "decode/decode.h"
+
+#define FIXTURE_PIECES 64u
+
+struct fixture_piece {
+	uint64_t addr;
+	const uint8_t *bytes;
+	size_t len;
+	bool exit_only, entry_only;
+};
+
+struct fixture {
+	struct ost_decoder *decoder;
+	struct ost_record record;
+	struct ost_event event;
+	struct fixture_piece pieces[FIXTURE_PIECES];
+	size_t n_pieces;
+	unsigned int rounds;		/* of the last decode */
+	uint64_t fetched;		/* bytes of the last decode */
+	char text[65536];		/* the line of the last call */
+	size_t text_len;
+};
+
+void fixture_init(struct fixture *f, const struct ost_decoder_options *options);
+void fixture_deinit(struct fixture *f);
+/* Memory, at both moments; the bytes stay the caller's. */
+struct fixture_piece *fixture_put(struct fixture *f, uint64_t addr, const void *bytes, size_t len);
+/* Forget the memory. */
+void fixture_clear(struct fixture *f);
+
+/* Decode the entry or the exit of a call by name. */
+const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint32_t *args);
+const struct ost_record *fixture_exit(struct fixture *f, const char *call, const uint32_t *args, int32_t ret);
+/* Decode f->event with the memory as it is. */
+const struct ost_record *fixture_decode(struct fixture *f);
+
+#endif /* OPENST_TESTS_DECODE_FIXTURE_H */

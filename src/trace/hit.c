@@ -1,0 +1,864 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/hit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/bytes.h"
+
+#define MAX_WANTS 48u
+#define PIECE_WANTED 32u		/* what a string's first want is (base/mem.h) */
+#define PIECE_MAX 128u
+/* A call that needed more than one piece has the next ones like it held until all is there. */
+#define HELD_AFTER_MISS 16u
+/* From the address of pt_regs to SP at the exits that have not dropped the two stacked arguments yet. */
+#define STACKED_ARGS 8u
+/* The user's SP in pt_regs, which is r0-r15, CPSR and the first argument once more. */
+#define PT_REGS_SP 52u
+
+/* Numbers of the 32-bit EABI that change who a task is or whether it comes back. */
+enum {
+	NR_RESTART = 0,
+	NR_EXIT = 1,
+	NR_EXECVE = 11,
+	NR_SIGRETURN = 119,
+	NR_PRCTL = 172,
+	NR_RT_SIGRETURN = 173,
+	NR_EXIT_GROUP = 248,
+	NR_EXECVEAT = 387,
+};
+
+/* One hit under service. */
+struct hit {
+	struct ost_hit_cpu *cpu;
+	unsigned int index;
+	unsigned int point;
+	uint64_t now_ns;
+	bool left;				/* the core has been let go */
+};
+
+static uint32_t reg(const struct hit *hit, unsigned int i)
+{
+	return hit->cpu->v7.reg[i];
+}
+
+bool ost_hit_has_point(const struct ost_layout *layout, enum ost_point_kind kind)
+{
+	for (unsigned int i = 0; i < layout->points; i++) {
+		if (layout->point[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+/* ---- events ---- */
+
+static void note_failure(struct ost_external *ext, struct ost_status status)
+{
+	if (!ost_failed(status))
+		return;
+	ext->stats.emit_errors++;
+	if (!ost_failed(ext->failure))
+		ext->failure = status;
+}
+
+static struct ost_event event_of(const struct ost_trace_task *task, const struct hit *hit, enum ost_event_kind kind)
+{
+	struct ost_event event = {
+		.kind = kind,
+		.abi = OST_ABI_ARM,
+		.flags = task->flags,
+		.cpu = hit->index,
+		.task = task->id,
+		.nr = task->nr,
+		.sp = task->user_sp,
+		.entry_ns = task->entry_ns,
+		.time_ns = hit->now_ns,
+		.at_entry = task->at_entry,
+		.at_exit = kind == OST_EVENT_EXIT ? task->at_exit : NULL,
+	};
+
+	memcpy(event.arg, task->arg, sizeof(event.arg));
+	return event;
+}
+
+static void emit(struct ost_external *ext, const struct ost_event *event)
+{
+	note_failure(ext, ext->hooks.emit(ext->hooks.ctx, event));
+}
+
+/* The task won't return: say so if anybody was told that it is there, and forget it. */
+static void end_task(struct ost_external *ext, const struct hit *hit, struct ost_trace_task *task)
+{
+	if (task->verdict == OST_TRACE_YES) {
+		struct ost_event event = event_of(task, hit, OST_EVENT_ENDED);
+
+		if (!task->in_call || !task->reported)
+			event.flags |= OST_EVENT_NO_ENTRY;
+		emit(ext, &event);
+		ext->stats.ended++;
+	}
+	ost_trace_table_remove(ext->table, task);
+}
+
+static bool is_restart_code(int64_t ret)
+{
+	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
+}
+
+static bool is_exec(uint32_t nr)
+{
+	return nr == NR_EXECVE || nr == NR_EXECVEAT;
+}
+
+/* The others of a thread group: those in a call show up once more when they leave it. */
+static void end_group(struct ost_external *ext, const struct hit *hit, const struct ost_trace_task *self, bool at_once)
+{
+	struct ost_trace_task *task = ost_trace_table_next(ext->table, NULL);
+
+	while (task) {
+		struct ost_trace_task *next = ost_trace_table_next(ext->table, task);
+
+		if (task != self && task->verdict == OST_TRACE_YES && task->id.tgid == self->id.tgid) {
+			if (task->in_call && !at_once)
+				task->dying = true;
+			else
+				end_task(ext, hit, task);
+		}
+		task = next;
+	}
+}
+
+/* ---- out of a stop ---- */
+
+static void account_stop(struct ost_external *ext, struct ost_hit_cpu *cpu)
+{
+	uint64_t ns = ost_external_now_ns(ext) - cpu->stopped_ns;
+
+	ext->stats.stop_ns += ns;
+	if (ns > ext->stats.stop_max_ns)
+		ext->stats.stop_max_ns = ns;
+}
+
+/* Let the core go, fetching n ranges on the way; the same run polls all cores. */
+static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_v7_fetch *fetch,
+		size_t n, bool *ret_fetched)
+{
+	const struct ost_v7_pass *pass = &ext->pass[hit->point];
+	struct ost_v7_core *poll[OST_EXTERNAL_MAX_CORES];
+	struct ost_hit_cpu *cpu = hit->cpu;
+	size_t polls = ost_external_active(ext, away, poll);
+	uint64_t repairs = cpu->v7.repairs;
+	struct ost_status status;
+
+	status = ost_v7_leave(&cpu->v7, pass, cpu->unit[hit->point], fetch, n, poll, polls, ret_fetched);
+	if (pass->kind == OST_V7_PASS_STEP)
+		ext->stats.slow_steps++;
+	ext->stats.link_errors += cpu->v7.repairs - repairs + (status.code == OST_ERR_LINK);
+	hit->left = !ost_failed(status) || cpu->v7.unsure;
+	for (size_t i = 0; i < polls && !*ret_fetched; i++) {
+		if (poll[i] != &cpu->v7)
+			poll[i]->dscr &= ~1u;	/* not to be relied on: the next poll tells */
+	}
+	account_stop(ext, cpu);
+	cpu->stopped_ns = ost_external_now_ns(ext);
+	return status;
+}
+
+static struct ost_status leave_plain(struct ost_external *ext, struct hit *hit, uint32_t away)
+{
+	bool fetched;
+
+	return hit->left ? ost_ok() : leave(ext, hit, away, NULL, 0, &fetched);
+}
+
+/*
+ * End the stop, come what may: status is how it went so far. After a failure of the link the core may have its user
+ * domain open: it is led out by what was known of it before, now or, when that fails as well, at the next poll.
+ */
+static struct ost_status get_out(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_status status)
+{
+	struct ost_v7_core *v7 = &hit->cpu->v7;
+	struct ost_status end = ost_ok();
+
+	if (!hit->left && status.code == OST_ERR_LINK) {
+		ext->stats.link_errors++;
+		ost_v7_give_up(v7, &ext->pass[hit->point], hit->cpu->unit[hit->point]);
+		hit->left = true;
+		return ost_v7_repair(v7);
+	}
+	if (!hit->left)
+		end = leave_plain(ext, hit, away);
+	return ost_failed(status) ? status : end;
+}
+
+/* ---- memory of the task ---- */
+
+struct round {
+	struct ost_v7_fetch fetch[MAX_WANTS];
+	struct ost_capture *capture[MAX_WANTS];
+	uint8_t *bytes;				/* owned */
+	size_t n;
+	uint32_t len;				/* of all */
+};
+
+static uint32_t user_end(const struct ost_external *ext)
+{
+	return (uint32_t)ext->layout.page_offset - OST_MODULES_SIZE;
+}
+
+static struct ost_status add_fault(struct ost_external *ext, struct ost_capture *capture, uint64_t addr, size_t len)
+{
+	ext->stats.faults++;
+	return ost_capture_add_fault(capture, addr, len);
+}
+
+/* Take what capture wants into the round. What isn't the user's is unreadable: the kernel would not take it either. */
+static struct ost_status take_wants(struct ost_external *ext, struct round *round, struct ost_capture *capture,
+		uint32_t piece)
+{
+	struct ost_range want[MAX_WANTS];
+	size_t n;
+
+	if (!capture || round->n == MAX_WANTS)
+		return ost_ok();
+	n = ost_capture_take_wants(capture, want, MAX_WANTS - round->n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t room = 4096 - (want[i].addr & 4095);
+
+		if (!want[i].len)
+			continue;
+		if (want[i].len == PIECE_WANTED && piece > PIECE_WANTED)
+			want[i].len = piece < room ? piece : room;
+		if (want[i].addr >= user_end(ext) || want[i].len > room) {
+			OST_TRY(add_fault(ext, capture, want[i].addr, want[i].len));
+			continue;
+		}
+		round->capture[round->n] = capture;
+		round->fetch[round->n++] = (struct ost_v7_fetch){ .addr = want[i].addr, .len = want[i].len, .user = true };
+		round->len += want[i].len;
+	}
+	return ost_ok();
+}
+
+static struct ost_status place_bytes(struct round *round)
+{
+	uint32_t at = 0;
+
+	round->bytes = malloc(round->len + 1);
+	if (!round->bytes)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < round->n; i++) {
+		round->fetch[i].buf = round->bytes + at;
+		at += round->fetch[i].len;
+	}
+	return ost_ok();
+}
+
+static struct ost_status keep_bytes(struct ost_external *ext, const struct round *round, bool valid)
+{
+	for (size_t i = 0; i < round->n; i++) {
+		const struct ost_v7_fetch *f = &round->fetch[i];
+
+		if (valid && !f->fault)
+			OST_TRY(ost_capture_add(round->capture[i], f->addr, f->buf, f->len));
+		else if (valid)
+			OST_TRY(add_fault(ext, round->capture[i], f->addr, f->len));
+	}
+	return ost_ok();
+}
+
+static struct ost_status fetch_held(struct ost_external *ext, struct hit *hit, struct round *round)
+{
+	for (size_t done = 0; done < round->n;) {
+		size_t n = ost_v7_fetch_fits(round->fetch + done, round->n - done);
+
+		OST_TRY(ost_v7_fetch_now(&hit->cpu->v7, round->fetch + done, n));
+		done += n;
+	}
+	return keep_bytes(ext, round, true);
+}
+
+static struct ost_status fetch_leaving(struct ost_external *ext, struct hit *hit, struct round *round, uint32_t away)
+{
+	bool fetched = false;
+
+	OST_TRY(leave(ext, hit, away, round->fetch, round->n, &fetched));
+	return keep_bytes(ext, round, fetched);
+}
+
+static struct ost_hit_history *history_of(struct ost_external *ext, const struct ost_trace_task *task)
+{
+	uint32_t tag = (uint32_t)task->id.tgid << 12 ^ (task->nr + 1);
+	struct ost_hit_history *history = &ext->history[(tag ^ tag >> 10) % OST_HIT_HISTORY];
+
+	if (history->tag != tag)
+		*history = (struct ost_hit_history){ .tag = tag, .piece = PIECE_WANTED };
+	return history;
+}
+
+struct plan {
+	struct ost_event *event;
+	struct ost_hit_history *history;		/* NULL: never leave before all is there */
+	unsigned int rounds;
+	uint32_t bytes;
+};
+
+static bool may_go_early(const struct ost_hit_history *history)
+{
+	return history->one_round && !history->held;
+}
+
+/* How much of each string that was given more than it asked for would have been enough. */
+static void note_lengths(struct ost_hit_history *history, const struct round *round)
+{
+	for (size_t i = 0; history && i < round->n; i++) {
+		const struct ost_v7_fetch *f = &round->fetch[i];
+		const uint8_t *end = f->fault || f->len <= PIECE_WANTED ? f->buf : memchr(f->buf, 0, f->len);
+		size_t need = end ? (size_t)(end - f->buf) + 1 : f->len + 1;
+
+		while (history->piece < need && history->piece < PIECE_MAX)
+			history->piece *= 2;
+	}
+}
+
+/* One round of fetching; *ret_done when there is nothing (more) to fetch in this stop. */
+static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, struct plan *plan, uint32_t away,
+		bool *ret_done)
+{
+	struct round round = { .n = 0 };
+	bool final = false, early;
+	uint32_t piece;
+	struct ost_status status = ext->hooks.plan(ext->hooks.ctx, plan->event, &final);
+
+	*ret_done = true;
+	note_failure(ext, status);
+	if (ost_failed(status))
+		return ost_ok();
+	early = final || (plan->history && may_go_early(plan->history) && plan->rounds == 0);
+	piece = final ? 0 : early ? plan->history->piece : OST_EXTERNAL_PIECE;
+	OST_TRY(take_wants(ext, &round, plan->event->at_entry, piece));
+	OST_TRY(take_wants(ext, &round, plan->event->at_exit, piece));
+	if (!round.n)
+		return ost_ok();
+	OST_TRY(place_bytes(&round));
+	plan->rounds++;
+	plan->bytes += round.len;
+	early = early && round.n < MAX_WANTS && ost_v7_fetch_fits(round.fetch, round.n) == round.n;
+	status = early ? fetch_leaving(ext, hit, &round, away) : fetch_held(ext, hit, &round);
+	if (!ost_failed(status) && !early && plan->rounds == 1)
+		note_lengths(plan->history, &round);
+	*ret_done = early || plan->rounds >= OST_EXTERNAL_ROUNDS || plan->bytes >= OST_EXTERNAL_BYTES;
+	free(round.bytes);
+	return status;
+}
+
+/* Whether anything is still wanted after the core was let go. */
+static bool wants_more(struct ost_external *ext, const struct plan *plan)
+{
+	struct ost_range want[1];
+	bool final = false;
+
+	note_failure(ext, ext->hooks.plan(ext->hooks.ctx, plan->event, &final));
+	return ost_capture_take_wants(plan->event->at_entry, want, 1) > 0;
+}
+
+static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit, struct ost_event *event,
+		struct ost_hit_history *history, uint32_t away)
+{
+	struct plan plan = { .event = event, .history = history };
+	bool done = false;
+
+	while (!done)
+		OST_TRY(fetch_round(ext, hit, &plan, away, &done));
+	if (!history || !plan.rounds)
+		return ost_ok();
+	if (hit->left && wants_more(ext, &plan)) {
+		ext->stats.strings_late++;
+		plan.rounds++;
+	}
+	history->one_round = plan.rounds == 1;
+	if (!history->one_round) {
+		history->held = HELD_AFTER_MISS;
+		if (history->piece < PIECE_MAX)
+			history->piece *= 2;
+	} else if (history->held) {
+		history->held--;
+	}
+	return ost_ok();
+}
+
+/* ---- who is it ---- */
+
+#define ID_FETCHES 8u
+
+/* Queue-able pieces of a kernel field, which may cross a page. */
+static size_t add_field(struct ost_v7_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
+{
+	uint32_t room = 4096 - (addr & 4095);
+	uint32_t first = len < room ? len : room;
+
+	fetch[n++] = (struct ost_v7_fetch){ .addr = addr, .len = first, .buf = buf };
+	if (first < len)
+		fetch[n++] = (struct ost_v7_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
+	return n;
+}
+
+static struct ost_status fetch_kernel(struct hit *hit, struct ost_v7_fetch *fetch, size_t n)
+{
+	OST_TRY(ost_v7_fetch_now(&hit->cpu->v7, fetch, n));
+	for (size_t i = 0; i < n; i++) {
+		if (fetch[i].fault)
+			return ost_error_at(OST_ERR_FAULT,
+				"kernel memory cannot be read at a syscall: is this the kernel that was found?", fetch[i].addr);
+	}
+	return ost_ok();
+}
+
+static struct ost_status task_of_thread_info(struct ost_external *ext, struct hit *hit, uint64_t key, uint64_t *ret)
+{
+	struct ost_v7_fetch fetch[2];
+	uint8_t bytes[4];
+
+	*ret = key;
+	if (ext->layout.current == OST_CURRENT_R9_TASK)
+		return ost_ok();
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, key + ext->layout.thread_info_task, 4, bytes)));
+	*ret = ost_le32(bytes);
+	return ost_ok();
+}
+
+static struct ost_status identify(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
+{
+	const struct ost_layout *l = &ext->layout;
+	struct ost_v7_fetch fetch[ID_FETCHES];
+	uint8_t pid[4], tgid[4], parent[4] = { 0 }, comm[OST_COMM_LEN];
+	struct ost_task id = { .addr = 0 };
+	size_t n = 0;
+
+	OST_TRY(task_of_thread_info(ext, hit, task->key, &id.addr));
+	n = add_field(fetch, n, id.addr + l->task_pid, 4, pid);
+	n = add_field(fetch, n, id.addr + l->task_tgid, 4, tgid);
+	n = add_field(fetch, n, id.addr + l->task_comm, OST_COMM_LEN, comm);
+	if (l->task_real_parent != OST_NO_OFFSET)
+		n = add_field(fetch, n, id.addr + l->task_real_parent, 4, parent);
+	OST_TRY(fetch_kernel(hit, fetch, n));
+	id.pid = (int32_t)ost_le32(pid);
+	id.tgid = (int32_t)ost_le32(tgid);
+	memcpy(id.comm, comm, OST_COMM_LEN);
+	ost_trace_identify(ext->table, task, &id, ost_le32(parent));
+	return ost_ok();
+}
+
+static struct ost_status identify_if_needed(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
+{
+	if (task->verdict != OST_TRACE_UNKNOWN && !task->stale && ext->children)
+		return ost_ok();
+	return identify(ext, hit, task);
+}
+
+static struct ost_status need_captures(struct ost_trace_task *task)
+{
+	if (!task->at_entry)
+		OST_TRY(ost_capture_create(&task->at_entry));
+	if (!task->at_exit)
+		OST_TRY(ost_capture_create(&task->at_exit));
+	return ost_ok();
+}
+
+/* ---- entry ---- */
+
+static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
+{
+	bool restart = reg(hit, 7) == NR_RESTART
+		|| (task->exit_seen && is_restart_code(task->last_ret) && task->last_nr == reg(hit, 7));
+
+	if (task->in_call && task->verdict == OST_TRACE_YES)
+		ext->stats.lost++;
+	task->in_call = true;
+	task->exit_seen = false;
+	task->reported = false;
+	task->held_back = false;
+	task->nr = reg(hit, 7);
+	task->sp = reg(hit, OST_V7_SP);
+	task->entry_ns = hit->now_ns;
+	task->flags = restart ? OST_EVENT_RESTART : 0;
+	for (unsigned int i = 0; i < 7; i++)
+		task->arg[i] = reg(hit, i);
+}
+
+/* What returns from a signal handler finds its frame by the user's SP. */
+static struct ost_status read_user_sp(struct hit *hit, struct ost_trace_task *task)
+{
+	struct ost_v7_fetch fetch[2];
+	uint8_t bytes[4];
+
+	task->user_sp = 0;
+	if (task->nr != NR_SIGRETURN && task->nr != NR_RT_SIGRETURN)
+		return ost_ok();
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, task->sp + PT_REGS_SP, 4, bytes)));
+	task->user_sp = ost_le32(bytes);
+	return ost_ok();
+}
+
+static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task,
+		uint32_t away)
+{
+	struct ost_event event;
+	struct ost_hit_history *history = history_of(ext, task);
+
+	OST_TRY(need_captures(task));
+	OST_TRY(read_user_sp(hit, task));
+	ost_capture_reset(task->at_entry);
+	event = event_of(task, hit, OST_EVENT_ENTRY);
+	return fetch_planned(ext, hit, &event, is_exec(task->nr) ? NULL : history, away);
+}
+
+static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
+{
+	bool ends = task->nr == NR_EXIT || task->nr == NR_EXIT_GROUP;
+
+	if (is_exec(task->nr) || task->nr == NR_PRCTL)
+		task->stale = true;
+	if (task->reported) {
+		struct ost_event event = event_of(task, hit, OST_EVENT_ENTRY);
+
+		emit(ext, &event);
+		ext->stats.entries++;
+	}
+	if (task->nr == NR_EXIT_GROUP)
+		end_group(ext, hit, task, false);
+	hit->cpu->expect_exit = !ends;
+	hit->cpu->expect_reads = task->reported && history_of(ext, task)->exit_reads;
+	if (ends)
+		end_task(ext, hit, task);
+}
+
+static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, uint32_t away)
+{
+	struct ost_v7_core *v7 = &hit->cpu->v7;
+	struct ost_trace_task *task;
+	struct ost_status status = ost_ok();
+
+	if (hit->cpu->expect_exit)
+		ext->stats.mispredicted++;
+	OST_TRY(ost_v7_read(v7, 0xff | OST_V7_BIT(OST_V7_DACR)));
+	OST_TRY(ost_trace_table_get(ext->table, reg(hit, 9), &task));
+	OST_TRY(identify_if_needed(ext, hit, task));
+	begin_call(ext, hit, task);
+	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, task->nr);
+	task->held_back = task->verdict == OST_TRACE_NO && is_exec(task->nr) && ost_trace_by_comm(ext->table)
+		&& ost_trace_wants_nr(ext->table, task->nr);
+	if (task->reported || task->held_back)
+		status = plan_entry(ext, hit, task, away);
+	else
+		ext->stats.untraced++;
+	status = get_out(ext, hit, away, status);
+	after_entry(ext, hit, task);
+	return status;
+}
+
+/* ---- exit ---- */
+
+/* The value that the exit points other than the skipped one have in r0. */
+static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, int64_t *ret)
+{
+	struct ost_v7_fetch fetch[2];
+	uint8_t bytes[4];
+
+	*ret = (int32_t)reg(hit, 0);
+	if (ext->layout.point[hit->point].kind != OST_POINT_EXIT_SKIPPED)
+		return ost_ok();
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, reg(hit, OST_V7_SP), 4, bytes)));
+	*ret = (int32_t)ost_le32(bytes);
+	return ost_ok();
+}
+
+/* What an exit is without the entry that belongs to it. */
+static void no_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
+{
+	memset(task->arg, 0, sizeof(task->arg));
+	task->user_sp = 0;
+	task->nr = 0;
+	task->entry_ns = hit->now_ns;
+	task->flags = OST_EVENT_NO_ENTRY;
+	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, UINT32_MAX);
+	if (task->verdict != OST_TRACE_YES)
+		return;
+	if (task->exit_seen)
+		ext->stats.lost++;
+	else
+		ext->stats.orphans++;
+}
+
+static bool same_call(const struct hit *hit, const struct ost_trace_task *task)
+{
+	uint32_t sp = reg(hit, OST_V7_SP);
+
+	return task->in_call && (sp == task->sp || sp + STACKED_ARGS == task->sp);
+}
+
+static void emit_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, struct ost_event *event)
+{
+	if (task->held_back && task->verdict == OST_TRACE_YES) {
+		struct ost_event entry = event_of(task, hit, OST_EVENT_ENTRY);
+
+		entry.time_ns = task->entry_ns;
+		emit(ext, &entry);
+		ext->stats.entries++;
+	}
+	emit(ext, event);
+	ext->stats.exits++;
+}
+
+static void after_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, int64_t ret)
+{
+	task->in_call = false;
+	task->held_back = false;
+	task->reported = false;
+	task->exit_seen = true;
+	task->last_nr = task->nr;
+	task->last_ret = ret;
+	hit->cpu->expect_exit = false;
+	if (is_exec(task->nr) && ret == 0 && !(task->flags & OST_EVENT_NO_ENTRY))
+		end_group(ext, hit, task, true);
+	if (task->dying)
+		end_task(ext, hit, task);
+}
+
+static struct ost_status plan_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task,
+		struct ost_event *event, uint32_t away)
+{
+	struct ost_status status;
+	struct ost_range range;
+	const void *bytes;
+	uint64_t faults;
+
+	OST_TRY(need_captures(task));
+	ost_capture_reset(task->at_exit);
+	if (event->flags & OST_EVENT_NO_ENTRY)
+		ost_capture_reset(task->at_entry);
+	event->at_entry = task->at_entry;
+	event->at_exit = task->at_exit;
+	faults = ext->stats.faults;
+	status = fetch_planned(ext, hit, event, NULL, away);
+	history_of(ext, task)->exit_reads = faults != ext->stats.faults
+		|| ost_capture_extent(task->at_exit, 0, &range, &bytes);
+	return status;
+}
+
+static struct ost_status serve_exit(struct ost_external *ext, struct hit *hit, uint32_t away)
+{
+	bool skipped = ext->layout.point[hit->point].kind == OST_POINT_EXIT_SKIPPED;
+	struct ost_trace_task *task;
+	struct ost_status status = ost_ok();
+	struct ost_event event;
+	bool report;
+	int64_t ret;
+
+	OST_TRY(ost_trace_table_get(ext->table, reg(hit, 9), &task));
+	if (skipped && !task->in_call && task->exit_seen) {
+		ext->stats.repeated++;
+		return leave_plain(ext, hit, away);
+	}
+	OST_TRY(identify_if_needed(ext, hit, task));
+	OST_TRY(exit_value(ext, hit, &ret));
+	if (!same_call(hit, task))
+		no_entry(ext, hit, task);
+	if (skipped)
+		task->flags |= OST_EVENT_SKIPPED;
+	report = task->reported || (task->held_back && task->verdict == OST_TRACE_YES);
+	/* killed in the call: it goes no further than to its end */
+	if (task->dying && is_restart_code(ret)) {
+		status = leave_plain(ext, hit, away);
+		end_task(ext, hit, task);
+		return status;
+	}
+	event = event_of(task, hit, OST_EVENT_EXIT);
+	event.ret = ret;
+	if (report)
+		status = plan_exit(ext, hit, task, &event, away);
+	else
+		ext->stats.untraced++;
+	status = get_out(ext, hit, away, status);
+	if (report)
+		emit_exit(ext, hit, task, &event);
+	after_exit(ext, hit, task, ret);
+	return status;
+}
+
+/* ---- a new task ---- */
+
+/* The register that holds the current task in the kernel is learnt where r9 holds it as well. */
+static void learn_current(struct ost_external *ext, const struct hit *hit)
+{
+	const struct ost_v7_core *v7 = &hit->cpu->v7;
+	static const enum ost_v7_reg candidates[] = { OST_V7_TPIDRURO, OST_V7_TPIDRPRW };
+
+	if (ext->layout.current != OST_CURRENT_R9_TASK)
+		return;
+	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+		if ((v7->have & OST_V7_BIT(candidates[i])) && v7->reg[candidates[i]] == v7->reg[9]) {
+			ext->current = candidates[i];
+			ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD);
+			return;
+		}
+	}
+}
+
+static struct ost_status child_key(struct ost_external *ext, struct hit *hit, uint64_t *ret)
+{
+	uint32_t size = ext->layout.thread_size ? ext->layout.thread_size : 8192;
+
+	*ret = 0;
+	if (ext->layout.current == OST_CURRENT_R9_THREAD_INFO) {
+		*ret = reg(hit, OST_V7_SP) & ~(uint64_t)(size - 1);
+		return ost_ok();
+	}
+	if (!ext->current)
+		return ost_ok();
+	OST_TRY(ost_v7_read(&hit->cpu->v7, OST_V7_BIT(ext->current)));
+	*ret = reg(hit, ext->current);
+	return ost_ok();
+}
+
+static struct ost_status meet_child(struct ost_external *ext, struct hit *hit, uint64_t key,
+		struct ost_trace_task **ret)
+{
+	struct ost_trace_task *task = ost_trace_table_find(ext->table, key);
+
+	if (task)
+		end_task(ext, hit, task);
+	OST_TRY(ost_trace_table_get(ext->table, key, &task));
+	task->flags = 0;
+	task->entry_ns = hit->now_ns;
+	*ret = task;
+	return identify(ext, hit, task);
+}
+
+static struct ost_status serve_child(struct ost_external *ext, struct hit *hit, uint32_t away)
+{
+	struct ost_trace_task *task = NULL;
+	struct ost_status status;
+	uint64_t key = 0;
+
+	OST_TRY(ost_v7_read(&hit->cpu->v7, OST_V7_BIT(5)));
+	/* r5 is a kernel thread's function */
+	if (reg(hit, 5) == 0)
+		OST_TRY(child_key(ext, hit, &key));
+	if (key)
+		OST_TRY(meet_child(ext, hit, key, &task));
+	status = leave_plain(ext, hit, away);
+	hit->cpu->expect_exit = false;
+	if (!task || task->verdict != OST_TRACE_YES)
+		return status;
+	task->exit_seen = true;			/* its next hit is an entry */
+	struct ost_event event = event_of(task, hit, OST_EVENT_CHILD);
+	emit(ext, &event);
+	ext->stats.children++;
+	return status;
+}
+
+/* ---- a stop ---- */
+
+static uint32_t first_mask(const struct ost_external *ext, const struct ost_hit_cpu *cpu)
+{
+	uint32_t mask = OST_V7_BIT(0) | OST_V7_BIT(9) | OST_V7_BIT(OST_V7_SP) | OST_V7_BIT(OST_V7_PC);
+
+	for (unsigned int i = 0; i < ext->layout.points; i++) {
+		if (ext->pass[i].tell >= 0)
+			mask |= OST_V7_BIT(ext->pass[i].tell);
+	}
+	if (!cpu->expect_exit)
+		mask |= 0xff;
+	if (!cpu->expect_exit || cpu->expect_reads)
+		mask |= OST_V7_BIT(OST_V7_DACR);
+	if (!ext->current && ext->layout.current == OST_CURRENT_R9_TASK)
+		mask |= OST_V7_BIT(OST_V7_TPIDRURO) | OST_V7_BIT(OST_V7_TPIDRPRW);
+	return mask;
+}
+
+static bool find_point(const struct ost_external *ext, uint32_t pc, unsigned int *ret)
+{
+	for (unsigned int i = 0; i < ext->layout.points; i++) {
+		if (ext->layout.point[i].addr == pc) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What is fed to the core must be what is there: looked at once, through the core's own eyes. */
+static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
+{
+	struct ost_point *point = &ext->layout.point[hit->point];
+	struct ost_v7_fetch fetch[2];
+	uint8_t bytes[4];
+
+	if (ext->verified[hit->point])
+		return ost_ok();
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, point->addr, 4, bytes)));
+	if (ost_le32(bytes) != point->insn) {
+		point->insn = ost_le32(bytes);
+		ext->pass[hit->point] = ost_v7_classify((uint32_t)point->addr, point->insn);
+	}
+	ext->verified[hit->point] = true;
+	return ost_ok();
+}
+
+static struct ost_status serve_point(struct ost_external *ext, struct hit *hit, uint32_t away)
+{
+	OST_TRY(verify_word(ext, hit));
+	switch (ext->layout.point[hit->point].kind) {
+	case OST_POINT_ENTRY:
+		learn_current(ext, hit);
+		return serve_entry(ext, hit, away);
+	case OST_POINT_CHILD:
+		return serve_child(ext, hit, away);
+	default:
+		return serve_exit(ext, hit, away);
+	}
+}
+
+/* Serve a stopped core; *ret_foreign when the stop is none of ours and is left as it is. */
+struct ost_status ost_hit_serve(struct ost_external *ext, unsigned int index, uint32_t away, bool *ret_foreign)
+{
+	struct ost_hit_cpu *cpu = &ext->cpu[index];
+	struct hit hit = { .cpu = cpu, .index = index };
+	struct ost_status status;
+
+	*ret_foreign = ost_v7_reason(&cpu->v7) != OST_V7_REASON_BREAKPOINT;
+	if (*ret_foreign)
+		return ost_ok();
+	ost_v7_stopped(&cpu->v7);
+	OST_TRY(ost_v7_read(&cpu->v7, first_mask(ext, cpu)));
+	hit.now_ns = ost_external_now_ns(ext);
+	if (!find_point(ext, cpu->v7.reg[OST_V7_PC], &hit.point)) {
+		*ret_foreign = true;
+		return ost_v7_hand_over(&cpu->v7);
+	}
+	status = serve_point(ext, &hit, away);
+	ext->stats.hits++;
+	if (ost_failed(status) && status.code != OST_ERR_LINK && !hit.left) {
+		/* ours to tell about, not the target's to suffer from: let the core go */
+		struct ost_status end = leave_plain(ext, &hit, away);
+
+		if (end.code == OST_ERR_LINK)
+			return end;
+	}
+	return status;
+}
+
+void ost_hit_end_dying(struct ost_external *ext)
+{
+	struct hit hit = { .now_ns = ost_external_now_ns(ext) };
+	struct ost_trace_task *task = ost_trace_table_next(ext->table, NULL);
+
+	while (task) {
+		struct ost_trace_task *next = ost_trace_table_next(ext->table, task);
+
+		if (task->dying)
+			end_task(ext, &hit, task);
+		task = next;
+	}
+}

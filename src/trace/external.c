@@ -518,7 +518,8 @@ static struct ost_status check_layout(const struct ost_layout *layout)
 {
 	if (layout->isa != OST_ISA_V7)
 		return ost_error(OST_ERR_UNSUPPORTED, "external tracing is for Armv7 kernels only so far");
-	if (layout->points > OST_MAX_POINTS || !ost_hit_has_point(layout, OST_POINT_ENTRY) || !ost_hit_has_point(layout, OST_POINT_EXIT))
+	if (layout->points > OST_MAX_POINTS || !ost_hit_has_point(layout, OST_POINT_ENTRY) ||
+				!ost_hit_has_point(layout, OST_POINT_EXIT))
 		return ost_error(OST_ERR_ARGUMENT, "the kernel's syscall entry and exit are not known");
 	for (unsigned int i = 0; i < layout->points; i++) {
 		if (layout->point[i].addr & 3)
@@ -554,7 +555,8 @@ struct ost_status ost_external_create(struct ost_target *target, const struct os
 	ext->layout = *config->layout;
 	ext->hooks = *hooks;
 	ext->failure = ost_ok();
-	ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD) && ext->layout.current == OST_CURRENT_R9_THREAD_INFO;
+	ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD) && ext->layout.current ==
+				OST_CURRENT_R9_THREAD_INFO;
 	for (unsigned int i = 0; i < ext->cores && config->units_reserved; i++)
 		ext->reserved[i] = config->units_reserved[i];
 	for (unsigned int i = 0; i < ext->layout.points; i++)

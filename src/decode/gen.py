@@ -51,6 +51,15 @@ PLAIN_IOCTLS = {
 }
 
 
+def write_whole(path, lines):
+    """All or nothing; what isn't a regular file is never replaced."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        fail(f'{path} is not a regular file')
+    with open(path + '.tmp', 'w', encoding='utf-8') as f:
+        f.write('\n'.join(lines))
+    os.replace(path + '.tmp', path)
+
+
 class Compiler:
     """Asks the cross compiler."""
 
@@ -538,9 +547,7 @@ class Generator:
         out += [f'const struct ost_table ost_table_{self.abi} = {{',
                 f'\tcalls, {len(self.calls)}, by_nr, {top}, types, sets, structs, errors, n_errors, '
                 f'ioctls, {len(self.ioctls)}, {self.word},', '};', '']
-        with open(path + '.tmp', 'w', encoding='utf-8') as f:
-            f.write('\n'.join(out))
-        os.replace(path + '.tmp', path)
+        write_whole(path, out)
 
     def write_errors(self, out):
         errors = dict(ERRORS_KERNEL_ONLY)
@@ -565,9 +572,7 @@ class Generator:
         out += [f'void result_{n}(struct dec *d);'
                 for n in sorted(set(re.findall(r'\bnotes\((\w+)\)', self.desc.text)))]
         out += ['', '#endif', '']
-        with open(path + '.tmp', 'w', encoding='utf-8') as f:
-            f.write('\n'.join(out))
-        os.replace(path + '.tmp', path)
+        write_whole(path, out)
 
 
 def main():
@@ -578,7 +583,7 @@ def main():
     p.add_argument('--desc', required=True)
     p.add_argument('--header', help='also write the names of sets and structures')
     p.add_argument('--summary', action='store_true')
-    p.add_argument('-o', dest='output', required=True)
+    p.add_argument('-o', dest='output', help='the C file; without it nothing is written')
     a = p.parse_args()
     cc = a.cc.split()
     objcopy = (a.objcopy or re.sub(r'gcc(-\d+)?$', 'objcopy', cc[-1])).split()
@@ -589,7 +594,8 @@ def main():
     g.make_structs()
     g.make_calls()
     g.make_ioctls()
-    g.write(a.output)
+    if a.output:
+        g.write(a.output)
     if a.header:
         g.write_header(a.header)
     if a.summary:

@@ -396,14 +396,35 @@ static void restart(struct fake_target *fake, unsigned int core)
 
 /* ---- debug registers ---- */
 
+enum { NONBLOCKING, STALL, FAST };
+
+static unsigned int mode_of(const struct fake_core *c)
+{
+	return c->dscr >> 20 & 3;
+}
+
+static void issue(struct fake_target *fake, struct fake_core *c, uint32_t insn);
+
 static void write_itr(struct fake_target *fake, struct fake_core *c, uint32_t insn)
 {
-	int done;
-
 	if (!(c->dscr & HALTED) || !(c->dscr & ITREN)) {
 		fault(fake, "ITR written while not halted or not enabled", insn);
 		return;
 	}
+	if (mode_of(c) == FAST) {
+		c->itr = insn;
+		return;
+	}
+	if (mode_of(c) == NONBLOCKING && !c->instr_seen)
+		fault(fake, "ITR written without having seen that the last instruction is complete", insn);
+	c->instr_seen = mode_of(c) == STALL;
+	issue(fake, c, insn);
+}
+
+static void issue(struct fake_target *fake, struct fake_core *c, uint32_t insn)
+{
+	int done;
+
 	if (c->dscr & STICKY)
 		return;
 	done = execute(fake, c, &c->s, insn, true);
@@ -419,18 +440,26 @@ static void write_itr(struct fake_target *fake, struct fake_core *c, uint32_t in
 
 static uint32_t read_dtrtx(struct fake_target *fake, struct fake_core *c)
 {
+	uint32_t val = c->stale;
+
+	if (mode_of(c) == STALL && !(c->dscr & TXFULL))
+		fault(fake, "DTRTX read while empty, in stall mode: a deadlock", 0);
 	if (!(c->dscr & TXFULL) && !(c->dscr & STICKY))
 		fault(fake, "DTRTX read while empty", 0);
-	c->dscr &= ~(uint32_t)TXFULL;
-	return c->dtrtx;
+	if (mode_of(c) != NONBLOCKING || c->tx_seen) {
+		val = c->stale = c->dtrtx;
+		c->dscr &= ~(uint32_t)TXFULL;
+		c->tx_seen = false;
+	}
+	if (mode_of(c) == FAST && (c->dscr & ITREN))
+		issue(fake, c, c->itr);
+	return val;
 }
 
 static void write_dtrrx(struct fake_target *fake, struct fake_core *c, uint32_t val)
 {
-	if (c->dscr & STICKY)
-		return;
 	if (c->dscr & RXFULL)
-		fault(fake, "DTRRX written while full", val);
+		fault(fake, "DTRRX written while full: a deadlock in stall mode", val);
 	c->dtrrx = val;
 	c->dscr |= RXFULL;
 }
@@ -457,6 +486,8 @@ static uint32_t read_dscr(struct fake_target *fake, unsigned int core)
 		else
 			fake_run(fake, core);
 	}
+	c->instr_seen = true;
+	c->tx_seen = c->dscr & TXFULL;
 	return c->dscr;
 }
 

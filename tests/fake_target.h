@@ -29,7 +29,8 @@ struct fake_core {
 	unsigned int places, at;		/* at: where it is or was last */
 	uint32_t dscr;				/* with status bits */
 	uint32_t bvr[FAKE_UNITS], bcr[FAKE_UNITS];
-	uint32_t dtrtx, dtrrx;
+	uint32_t dtrtx, dtrrx, stale, itr;	/* itr: kept in fast mode */
+	bool instr_seen, tx_seen;		/* by the last read of DSCR */
 	uint32_t prsr, oslsr;
 	bool pc_written, stuck;			/* stuck: does not obey a halt request */
 	bool unmoved;				/* restarted where a breakpoint stops it again at once */

@@ -24,7 +24,10 @@
 #define DSCR_HDBGEN 0x00004000u
 #define DSCR_MDBGEN 0x00008000u
 #define DSCR_DCC 0x00300000u
-#define DSCR_STALL 0x00100000u		/* accesses to ITR and DTR wait for the instruction instead of being lost */
+/* How DTR and ITR are accessed. Stall: an access waits for its word or instruction, for ever if that never comes. */
+#define DSCR_STALL 0x00100000u
+/* Fast: each read of DTRTX has the instruction in ITR executed anew. */
+#define DSCR_FAST 0x00200000u
 #define DSCR_TXFULL 0x20000000u
 #define DSCR_RXFULL 0x40000000u
 /* What is written back as it was found. */
@@ -86,9 +89,12 @@ static void get(struct ost_v7_core *core, uint32_t off, uint32_t *val)
 	core->target->ops->reg_read(core->target->ctx, core->core, off, val);
 }
 
+/* Where an instruction may be refused nothing may wait for it: then DSCR is read after each, in non-blocking mode. */
 static void feed(struct ost_v7_core *core, uint32_t insn)
 {
 	put(core, ITR, insn);
+	if (core->careful)
+		get(core, DSCR, &core->status[OST_V7_MAX_FETCHES]);
 }
 
 static void queue_set(struct ost_v7_core *core, unsigned int reg, uint32_t val)
@@ -103,6 +109,13 @@ static void queue_get(struct ost_v7_core *core, unsigned int reg, uint32_t *val)
 	get(core, DTRTX, val);
 }
 
+static void queue_mode(struct ost_v7_core *core, uint32_t mode)
+{
+	put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | mode);
+	if (core->careful)
+		get(core, DSCR, &core->status[OST_V7_MAX_FETCHES]);
+}
+
 /* Nothing that was left half-done may stand in the way: an abort, a word that nobody took. */
 static void queue_feeding(struct ost_v7_core *core)
 {
@@ -110,7 +123,7 @@ static void queue_feeding(struct ost_v7_core *core)
 		return;
 	if (core->dscr & DSCR_STICKY)
 		put(core, DRCR, DRCR_CLEAR);
-	put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | DSCR_STALL);
+	queue_mode(core, core->careful ? 0 : DSCR_STALL);
 	if (core->dscr & DSCR_TXFULL)
 		get(core, DTRTX, &core->status[OST_V7_MAX_FETCHES]);
 	core->feeding = true;
@@ -307,20 +320,28 @@ static uint32_t opened(uint32_t dacr)
 }
 
 /*
- * After an abort the core executes nothing until the sticky flags are cleared. Status is taken after each range, and
- * then cleared, so that a bad pointer costs its own range only.
+ * The words but the last in fast mode, which is the fastest and does not wait for a word that an abort keeps from
+ * coming; the last one in non-blocking mode, so that no load is issued beyond it. After an abort the core executes
+ * nothing until the sticky flags are cleared. Status is taken after each range, and then cleared, so that a bad pointer
+ * costs its own range only.
  */
 static void queue_range(struct ost_v7_core *core, const struct ost_v7_fetch *f, uint32_t *word, uint32_t *status)
 {
 	uint32_t words = words_of(f);
 
 	queue_set(core, 12, (uint32_t)f->addr & ~3u);
-	for (uint32_t i = 0; i < words; i++) {
-		feed(core, LDC_R12);
-		get(core, DTRTX, &word[i]);
+	feed(core, LDC_R12);
+	if (words > 1) {
+		queue_mode(core, DSCR_FAST);
+		feed(core, LDC_R12);		/* kept, not executed yet */
+		for (uint32_t i = 0; i < words - 1; i++)
+			get(core, DTRTX, &word[i]);
 	}
+	queue_mode(core, 0);
 	get(core, DSCR, status);
+	get(core, DTRTX, &word[words - 1]);
 	put(core, DRCR, DRCR_CLEAR);
+	queue_mode(core, DSCR_STALL);
 }
 
 static void queue_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fetch, size_t n)
@@ -357,7 +378,7 @@ static void accept_fetch(struct ost_v7_core *core, struct ost_v7_fetch *fetch, s
 		struct ost_v7_fetch *f = &fetch[i];
 		uint32_t count = words_of(f);
 
-		f->fault = core->status[i] & DSCR_STICKY;
+		f->fault = (core->status[i] & DSCR_STICKY) || !(core->status[i] & DSCR_TXFULL);
 		if (!f->fault) {
 			for (uint32_t w = 0; w < count; w++)
 				ost_put_le32(bytes + 4 * w, core->word[words + w]);
@@ -416,14 +437,20 @@ static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
 	feed(core, thumb ? BX_R12 : MOV_PC_R12);
 }
 
-static void queue_pass(struct ost_v7_core *core, const struct ost_v7_pass *pass)
+/*
+ * Past the instruction. The one that is executed does not touch r12 and may be refused: after it DTRRX is written only
+ * once more (queue_go()), since a second word would wait for ever for the first one to be taken.
+ */
+static void queue_past(struct ost_v7_core *core, const struct ost_v7_pass *pass, bool executed)
 {
-	if (pass->kind == OST_V7_PASS_EXECUTE)
-		feed(core, pass->insn);
-	if (pass->kind == OST_V7_PASS_CPS)
+	if (!executed && pass->kind == OST_V7_PASS_CPS)
 		queue_cps(core, pass);
 	if (pass->kind == OST_V7_PASS_BRANCH && pass->link)
 		queue_set(core, OST_V7_LR, pass->addr + 4);
+	queue_set(core, 12, pass->next);
+	if (!executed && pass->kind == OST_V7_PASS_EXECUTE)
+		feed(core, pass->insn);
+	feed(core, MOV_PC_R12);
 }
 
 /*
@@ -623,8 +650,7 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 	}
 	queue_feeding(core);
 	queue_fetch(core, fetch, n);
-	queue_pass(core, pass);
-	queue_pc(core, pass->next, false);
+	queue_past(core, pass, false);
 	queue_go(core, dscr, &status);
 	for (size_t i = 0; i < polls; i++)
 		ost_v7_queue_poll(poll[i]);
@@ -682,9 +708,7 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 
 		return leave_by_step(core, &step, core->step_unit);
 	}
-	if (!passed || pass->kind == OST_V7_PASS_BRANCH)
-		queue_pass(core, pass);
-	queue_pc(core, pass->next, false);
+	queue_past(core, pass, passed);
 	queue_go(core, core->dscr, &status);
 	OST_TRY(ost_v7_flush(core));
 	if (status & DSCR_STICKY)
@@ -876,6 +900,7 @@ struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned in
 	ret->isa = OST_ISA_V7;
 	ret->cpu = n;
 	OST_TRY(ost_v7_open(&core, target, n));
+	core.careful = true;
 	ours = !ost_v7_halted(&core);
 	if (ours) {
 		put(&core, DRCR, DRCR_HALT);

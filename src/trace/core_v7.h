@@ -69,6 +69,7 @@ struct ost_v7_core {
 	uint32_t reg[OST_V7_REGS];		/* as of this stop; those in `have` */
 	uint32_t have;
 	bool feeding;				/* DSCR.ITRen is on, by us */
+	bool careful;				/* what is fed may be refused */
 	bool scratched;				/* r12 is not the target's */
 	bool unsure;				/* a flush failed on the way out of a stop: ost_v7_repair() */
 	struct ost_v7_pass leaving;		/* what was under way then */

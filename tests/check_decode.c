@@ -328,8 +328,9 @@ START_TEST(test_stat)
 	create(&(struct ost_decoder_options){ .verbose = true });
 	fixture_put(&f, A, file, sizeof(file));
 	ost_put_le32(file + 72, 1);
+	ost_put_le32(file + 76, 5000000);
 	LINE("fstat64(3, {st_dev=makedev(0, 0), st_ino=0, st_mode=S_IFREG|0644, st_nlink=0, st_uid=0, st_gid=0, st_blksize=0, "
-			"st_blocks=0, st_size=4294967297, st_atime=1 /* 1970-01-01T00:00:01+0000 */, st_atime_nsec=0, st_mtime=0, "
+			"st_blocks=0, st_size=4294967297, st_atime=1 /* 1970-01-01T00:00:01.005000000+0000 */, st_atime_nsec=5000000, st_mtime=0, "
 			"st_mtime_nsec=0, st_ctime=0, st_ctime_nsec=0}) = 0", "fstat64", 0, 3, A);
 }
 END_TEST
@@ -538,7 +539,7 @@ START_TEST(test_ioctl)
 {
 	static const uint8_t size[] = { 24, 0, 80, 0, 0, 0, 0, 0 };
 
-	WORDS(A, 0x500, 5, 0xbf, 0x8a3b, 0);
+	WORDS(A, 0x500, 5, 0xbf, 0x8a3b, 0, 0, 0, 0, 0);
 	fixture_put(&f, B, size, sizeof(size));
 	LINE("ioctl(0, TCGETS, {c_iflag=ICRNL|IXON, c_oflag=NL0|CR0|TAB0|BS0|VT0|FF0|OPOST|ONLCR, c_cflag=B38400|CS8|CREAD, "
 			"c_lflag=ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN|ECHOCTL|ECHOKE, ...}) = 0", "ioctl", 0, 0, 0x5401, A);

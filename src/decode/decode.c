@@ -358,12 +358,8 @@ struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char 
 		size_t len)
 {
 	const uint8_t *end = memchr(bytes, 0, len);
-	size_t n = end ? (size_t)(end - bytes) : len, limit = d->options->string_limit;
-	struct ost_value *value = ost_value_add_bytes(d->record, parent, name, bytes, n > limit ? limit : n);
 
-	if (n > limit)
-		value->flags |= OST_VALUE_MORE;
-	return value;
+	return ost_value_add_bytes(d->record, parent, name, bytes, end ? (size_t)(end - bytes) : len);
 }
 
 struct ost_value *dec_num_at(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, size_t width,
@@ -450,6 +446,8 @@ static struct ost_value *struct_bytes(struct dec *d, struct ost_value *parent, c
 			continue;
 		if (field->flags & FIELD_NONZERO && !ost_le(bytes + field->off, field->size))
 			continue;
+		d->field = bytes + field->off;
+		d->field_left = st->size - field->off;
 		decode_bytes(d, value, field->name, &d->table->types[field->type], bytes + field->off, field->size);
 	}
 	return value;

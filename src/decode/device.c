@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#define TERMIOS_CHARACTERS 19u
+
 enum ioctl_kind {
 	IOCTL_WORD,
 	IOCTL_NONE,
@@ -19,7 +21,6 @@ enum ioctl_kind {
 	IOCTL_TERMIOS_OUT,
 	IOCTL_WINSIZE_IN,
 	IOCTL_WINSIZE_OUT,
-	IOCTL_LONG_OUT,
 };
 
 /* By number, ascending; what isn't here is shown as a word. */
@@ -97,13 +98,30 @@ static void termios_flags(struct dec *d, struct ost_value *st, const char *name,
 		rest->first->kind = OST_VALUE_HEX;
 }
 
+static void termios_characters(struct dec *d, struct ost_value *st, const uint8_t *bytes)
+{
+	struct ost_value *array;
+
+	dec_enum(d, st, "c_line", SET_line_disciplines, bytes[0]);
+	array = dec_list(d, st, "c_cc", OST_VALUE_ARRAY);
+	for (unsigned int i = 0; i < TERMIOS_CHARACTERS; i++) {
+		const char *name = dec_name_of(d, SET_control_characters, i);
+		unsigned int c = bytes[1 + i];
+
+		if (name)
+			dec_text(d, array, NULL, ost_record_text(d->record, "[%s]=%#x", name, c), c);
+		else
+			dec_text(d, array, NULL, ost_record_text(d->record, "[%u]=%#x", i, c), c);
+	}
+}
+
 /*
- *	words of 4 bytes: c_iflag, c_oflag, c_cflag, c_lflag
+ *	words of 4 bytes: c_iflag, c_oflag, c_cflag, c_lflag; bytes: c_line, c_cc
  */
 static void termios(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr)
 {
 	struct ost_value *st;
-	uint8_t bytes[16];
+	uint8_t bytes[16 + 1 + TERMIOS_CHARACTERS];
 
 	if (!dec_read(d, addr, bytes, sizeof(bytes))) {
 		dec_addr(d, parent, name, addr);
@@ -114,7 +132,10 @@ static void termios(struct dec *d, struct ost_value *parent, const char *name, u
 	termios_flags(d, st, "c_oflag", ost_le32(bytes + 4), output_parts, 6, SET_termios_oflag);
 	termios_flags(d, st, "c_cflag", ost_le32(bytes + 8), control_parts, 2, SET_termios_cflag);
 	termios_flags(d, st, "c_lflag", ost_le32(bytes + 12), NULL, 0, SET_termios_lflag);
-	st->flags |= OST_VALUE_MORE;
+	if (d->options->verbose)
+		termios_characters(d, st, bytes + 16);
+	else
+		st->flags |= OST_VALUE_MORE;
 }
 
 static void modem(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr)

@@ -46,6 +46,40 @@ void special_time_comment(struct dec *d, struct ost_value *parent, const char *n
 	dec_date(d, dec_int(d, parent, name, sec), sec, 0, 1000000);
 }
 
+/* Seconds whose nanoseconds are the next field. */
+void special_time_nsec(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	int64_t sec = d->word == 4 ? (int32_t)u : (int64_t)u;
+	uint64_t part = d->field_left >= 2 * d->word ? dec_word(d, d->field, 1) : 0;
+
+	dec_date(d, dec_int(d, parent, name, sec), sec, part, 1000000000);
+}
+
+/*
+ *	statx_timestamp: seconds (8 bytes), nanoseconds (4 bytes)
+ */
+void special_statx_time(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	struct ost_value *st;
+	uint32_t part;
+
+	(void)u;
+	if (d->field_left < 12)
+		return;
+	part = ost_le32(d->field + 8);
+	st = dec_list(d, parent, name, OST_VALUE_STRUCT);
+	dec_int(d, st, "tv_sec", (int64_t)ost_le64(d->field));
+	dec_uint(d, st, "tv_nsec", part);
+	dec_date(d, st, (int64_t)ost_le64(d->field), part, 1000000000);
+}
+
+/* Only where the mask at the head of the structure says that there is one. */
+void special_statx_btime(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	if (parent->first && parent->first->u & 0x800)
+		special_statx_time(d, parent, name, u);
+}
+
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
 enum {

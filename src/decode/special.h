@@ -34,6 +34,8 @@ struct dec {
 	uint64_t ret;
 	bool late_comma;	/* the argument being decoded isn't even announced at entry */
 	uint32_t mode;		/* the st_mode last seen */
+	const uint8_t *field;	/* the field being decoded, and field_left bytes up to the end of its structure */
+	size_t field_left;
 };
 
 /* Target memory as it was at entry, or (d->out) at exit; all len bytes or false. */
@@ -90,7 +92,7 @@ struct ost_value *dec_num_at(struct dec *d, struct ost_value *parent, const char
 		enum ost_value_kind kind);
 struct ost_value *dec_sigset_at(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, uint64_t len);
 
-/* Bytes up to a NUL or the string limit, as text. */
+/* Bytes up to a NUL, as text; whole, since a structure has them anyway. */
 struct ost_value *dec_chars(struct dec *d, struct ost_value *parent, const char *name, const uint8_t *bytes,
 		size_t len);
 

@@ -38,6 +38,15 @@ static bool fetch_bank(void *ctx, enum vb_arm32_bank bank, uint32_t r[2])
 	return true;
 }
 
+static bool fetch_fiq(void *ctx, bool fiq, uint32_t r[5])
+{
+	(void)ctx;
+	for (unsigned int i = 0; i < 5; i++) {
+		r[i] = (fiq ? 0xf000 : 0xe000) + i;
+	}
+	return true;
+}
+
 static bool fetch_spsr(void *ctx, enum vb_arm32_bank bank, uint32_t *spsr)
 {
 	(void)ctx;
@@ -136,7 +145,7 @@ static bool vfp_write(void *ctx, unsigned int index, uint64_t value)
 }
 
 static const struct vb_arm32_ops ops = {
-	fetch, fetch_bank, fetch_spsr, sys_read, sys_writable, sys_operation, phys_read, phys_write, dtr_read, dtr_write, dscr,
+	fetch, fetch_bank, fetch_fiq, fetch_spsr, sys_read, sys_writable, sys_operation, phys_read, phys_write, dtr_read, dtr_write, dscr,
 	vfp_read, vfp_write,
 };
 
@@ -246,6 +255,20 @@ START_TEST(status_registers_and_banks)
 	undefined(0xe14f0000); /* no SPSR */
 	set_reg(0, 0x60000016); /* Monitor: not here */
 	undefined(0xe12ff000);
+}
+END_TEST
+
+START_TEST(fiq_has_its_own_r8_to_r12)
+{
+	set_reg(0, 0x600000d1);
+	ok(0xe12ff000);
+	ck_assert_uint_eq(reg(8), 0xf000);
+	ck_assert_uint_eq(reg(7), 0x700);
+	set_reg(12, 0x5555);
+	set_reg(0, 0x600000d3);
+	ok(0xe12ff000);
+	ck_assert_uint_eq(reg(12), 0xc00);
+	ck_assert_uint_eq(cpu.fiq_r[4], 0x5555);
 }
 END_TEST
 
@@ -590,6 +613,7 @@ int main(void)
 	tcase_add_test(tc, the_pc_is_offset_and_then_unknown);
 	tcase_add_test(tc, thumb_pc_offset);
 	tcase_add_test(tc, status_registers_and_banks);
+	tcase_add_test(tc, fiq_has_its_own_r8_to_r12);
 	tcase_add_test(tc, writing_the_cpsr_wants_the_pc_written_again);
 	tcase_add_test(tc, banked_moves);
 	tcase_add_test(tc, data_processing);

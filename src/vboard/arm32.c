@@ -52,6 +52,7 @@ void vb_arm32_begin(struct vb_arm32 *cpu)
 	cpu->dirty = false;
 	cpu->pc_written = false;
 	cpu->pc_unknown = false;
+	cpu->have_fiq = cpu->fiq_dirty = false;
 	cpu->sys_count = 0;
 	memset(cpu->bank, 0, sizeof(cpu->bank));
 }
@@ -140,8 +141,11 @@ static bool privileged(const struct vb_arm32 *cpu)
 	return (cpu->cpsr & CPSR_MODE) != MODE_USR;
 }
 
-static void swap_fiq(struct vb_arm32 *cpu)
+static void swap_fiq(struct vb_arm32 *cpu, bool to_fiq)
 {
+	if (!cpu->have_fiq && !cpu->ops->fetch_fiq(cpu->ctx, to_fiq, cpu->fiq_r))
+		memset(cpu->fiq_r, 0, sizeof(cpu->fiq_r));
+	cpu->have_fiq = cpu->fiq_dirty = true;
 	for (unsigned int i = 0; i < 5; i++) {
 		uint32_t tmp = cpu->r[8 + i];
 
@@ -158,7 +162,7 @@ static enum vb_arm32_result write_cpsr(struct vb_arm32 *cpu, uint32_t value, uin
 	if (!vb_arm32_bank_of(cpsr, &to))
 		return VB_ARM32_UNDEF;
 	if ((to == VB_BANK_FIQ) != (current_bank(cpu) == VB_BANK_FIQ))
-		swap_fiq(cpu);
+		swap_fiq(cpu, to == VB_BANK_FIQ);
 	cpu->cpsr = cpsr;
 	cpu->dirty = true;
 	cpu->pc_written = false; /* the PC has to be written after the CPSR */

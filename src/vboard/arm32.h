@@ -57,6 +57,8 @@ struct vb_arm32_ops {
 	bool (*fetch)(void *ctx, uint32_t r[16], uint32_t *cpsr);
 	/* r13 and r14 of a bank that is not the one the core halted in. */
 	bool (*fetch_bank)(void *ctx, enum vb_arm32_bank bank, uint32_t r[2]);
+	/* r8-r12 of FIQ mode, or of all the other modes. */
+	bool (*fetch_fiq)(void *ctx, bool fiq, uint32_t r[5]);
 	bool (*fetch_spsr)(void *ctx, enum vb_arm32_bank bank, uint32_t *spsr);
 	/* false: there is no such register. */
 	bool (*sys_read)(void *ctx, uint32_t key, uint64_t *value);
@@ -91,7 +93,9 @@ struct vb_arm32 {
 	uint32_t entry_cpsr; /* as the core halted */
 	bool dirty; /* r or cpsr changed */
 	bool pc_written;
-	uint32_t fiq_r[5]; /* r8-r12 while in the other of FIQ and not FIQ */
+	uint32_t fiq_r[5]; /* r8-r12 of FIQ mode, or in FIQ mode those of the others */
+	bool have_fiq; /* fiq_r holds them */
+	bool fiq_dirty; /* the core has been to the other side and may have changed r8-r12 there */
 	bool pc_unknown; /* reading the PC is UNPREDICTABLE now */
 	struct vb_arm32_banked bank[VB_BANKS];
 	struct vb_arm32_sys sys[VB_ARM32_MAX_SYS];

@@ -15,10 +15,13 @@
 #define CPSR_AIF (7u << 6)
 #define CPSR_STATE 0x0700fc20u /* IT, J, T */
 #define MODE_USR 0x10u
+#define MODE_SVC 0x13u
+#define MODE_UND 0x1bu
 #define SCTLR_M (1u << 0)
 #define SCTLR_V (1u << 13)
 #define REG_CPSR 16
 #define INSN_NOP 0xe1a00000u
+#define INSN_MSR_SPSR 0xe16ff000u
 #define INSN_UDF 0xe7f000f0u
 #define KEY_CCSIDR_OF(select) (VB_SYS_CCSIDR | ((select) + 1) << 25) /* a key of the constants only */
 #define KEY_MPIDR VB_CP15(0, 0, 0, 5)
@@ -112,7 +115,17 @@ static uint32_t mrrc_insn(uint32_t key, bool to_core)
 	return 0xec410f00u | (to_core ? 1u << 20 : 0) | (key >> 16 & 0xf) << 4 | (key >> 4 & 0xf);
 }
 
+static bool in_ram(const struct vb_qemu *qemu, uint64_t addr, unsigned int len)
+{
+	return addr >= qemu->ram_base && addr - qemu->ram_base <= qemu->ram_size - len;
+}
+
 /* Letting the core execute -------------------------------------------------------------------------------------- */
+
+static bool user_mode(const uint32_t regs[17])
+{
+	return (regs[REG_CPSR] & CPSR_MODE) == MODE_USR;
+}
 
 static bool write_mode(struct vb_core *core, uint32_t cpsr)
 {
@@ -125,8 +138,7 @@ static bool executable(struct vb_core *core, uint32_t va, uint64_t *pa)
 	const struct vb_qemu *qemu = &core->board->qemu;
 	uint32_t fsr;
 
-	return vb_arm32_translate(&core->arm, va, false, true, pa, &fsr) && *pa >= qemu->ram_base &&
-		*pa + 4 <= qemu->ram_base + qemu->ram_size;
+	return vb_arm32_translate(&core->arm, va, false, true, pa, &fsr) && in_ram(qemu, *pa, 4);
 }
 
 static bool find_scratch(struct vb_core *core, const uint32_t regs[17], uint32_t *va, uint64_t *pa)
@@ -143,7 +155,7 @@ static bool find_scratch(struct vb_core *core, const uint32_t regs[17], uint32_t
 	} else {
 		*va = vb_core_vectors(core);
 		ok = executable(core, *va, pa);
-		if (!ok && (regs[REG_CPSR] & CPSR_MODE) != MODE_USR) {
+		if (!ok && !user_mode(regs)) {
 			*va = regs[15] & ~3u;
 			ok = executable(core, *va, pa);
 		}
@@ -168,23 +180,6 @@ static bool execute_at(struct vb_core *core, uint32_t insn, uint32_t va, uint64_
 	return vb_qemu_phys_write(qemu, pa, 4, &saved) && vb_qemu_read_core(qemu, core->index, regs) && ok;
 }
 
-/*
- * User mode has no way up but an exception: an undefined instruction, which leaves its mark in LR_und and SPSR_und
- * only. Returns with the core in some privileged mode.
- */
-static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
-{
-	uint32_t regs[17];
-
-	if (!vb_qemu_read_core(&core->board->qemu, core->index, regs))
-		return false;
-	if ((regs[REG_CPSR] & CPSR_MODE) != MODE_USR)
-		return true;
-	return execute_at(core, INSN_UDF, va, pa, regs) && (regs[REG_CPSR] & CPSR_MODE) != MODE_USR;
-}
-
-/* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it was undefined, or
- * cannot be. */
 static bool read_entry(struct vb_core *core)
 {
 	if (!core->have_entry)
@@ -201,6 +196,80 @@ static bool read_hidden(struct vb_core *core)
 }
 
 /*
+ * User mode has no way up but an exception: an undefined instruction, at the program's own place if it has one that can
+ * be executed. Returns with the core in a privileged mode.
+ */
+static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
+{
+	uint32_t regs[17], fsr;
+	uint64_t own;
+
+	if (!vb_qemu_read_core(&core->board->qemu, core->index, regs))
+		return false;
+	if (!user_mode(regs))
+		return true;
+	core->arm.real = true;
+	if (vb_arm32_translate(&core->arm, regs[15] & ~3u, false, false, &own, &fsr) && in_ram(&core->board->qemu, own, 4)) {
+		va = regs[15] & ~3u;
+		pa = own;
+	}
+	core->arm.real = false;
+	return read_hidden(core) && execute_at(core, INSN_UDF, va, pa, regs) && !user_mode(regs);
+}
+
+/* Executes insn with r0 in this mode, coming from a privileged one. */
+static bool execute_in(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t va, uint64_t pa, uint32_t r[2])
+{
+	struct vb_qemu *qemu = &core->board->qemu;
+	uint32_t before[17], regs[17];
+	bool ok;
+
+	if (!vb_qemu_read_core(qemu, core->index, before))
+		return false;
+	if (!write_mode(core, (before[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | mode | CPSR_AIF))
+		return false;
+	if (!vb_qemu_read_core(qemu, core->index, before))
+		return false;
+	memcpy(regs, before, sizeof(regs));
+	regs[0] = r[0];
+	regs[1] = r[1];
+	ok = execute_at(core, insn, va, pa, regs) && regs[15] == va + 4;
+	r[0] = regs[0];
+	r[1] = regs[1];
+	return (regs[REG_CPSR] & CPSR_MODE) != mode || vb_qemu_write_core(qemu, core->index, before) ? ok : false;
+}
+
+/* What the exception out of User mode left in the banked registers of the mode it led to is put back. */
+static bool mend_exception(struct vb_core *core, uint32_t mode, uint32_t va, uint64_t pa)
+{
+	enum vb_qemu_bank bank = mode == MODE_UND ? VB_QEMU_UND : VB_QEMU_ABT;
+	uint32_t spsr[2] = {core->hidden.spsr[bank], 0};
+
+	return execute_in(core, INSN_MSR_SPSR, mode, va, pa, spsr) &&
+		vb_qemu_write_reg(&core->board->qemu, core->index, 14, core->hidden.r14[bank], 4);
+}
+
+/* Into a privileged mode, whatever the core was in. before: its registers; landed: the mode it is in now. */
+static bool go_up(struct vb_core *core, uint32_t before[17], uint32_t *va, uint64_t *pa, uint32_t *landed)
+{
+	uint32_t regs[17];
+
+	if (!vb_qemu_read_core(&core->board->qemu, core->index, before) || !find_scratch(core, before, va, pa))
+		return false;
+	if (!leave_user_mode(core, *va, *pa) || !vb_qemu_read_core(&core->board->qemu, core->index, regs))
+		return false;
+	*landed = regs[REG_CPSR] & CPSR_MODE;
+	return true;
+}
+
+static bool go_back(struct vb_core *core, const uint32_t before[17], uint32_t va, uint64_t pa, uint32_t landed)
+{
+	bool ok = !user_mode(before) || mend_exception(core, landed, va, pa);
+
+	return write_mode(core, before[REG_CPSR]) && vb_qemu_write_core(&core->board->qemu, core->index, before) && ok;
+}
+
+/*
  * A core that waits for an interrupt (WFI) executes nothing. In silicon Debug state ends the wait; so it does here,
  * when first something is to be executed or when the core is to go on.
  */
@@ -211,34 +280,17 @@ static bool end_wait(struct vb_core *core, struct vb_qemu_rouse *rouse, bool *ro
 	return !*roused || vb_qemu_rouse(&core->board->qemu, core->index, rouse);
 }
 
+/* Executes insn in this privileged mode with r0 and r1, and puts the core back as it was. false: it is undefined. */
 static bool inject_awake(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
 {
-	struct vb_qemu *qemu = &core->board->qemu;
-	uint32_t before[17], in_mode[17], regs[17];
-	uint32_t va;
+	uint32_t before[17], va, landed;
 	uint64_t pa;
 	bool ok;
 
-	if (!vb_qemu_read_core(qemu, core->index, before) || !find_scratch(core, before, &va, &pa))
+	if (!go_up(core, before, &va, &pa, &landed))
 		return false;
-	if (mode == MODE_USR)
-		mode = 0x13;
-	if (!leave_user_mode(core, va, pa) ||
-		!write_mode(core, (before[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | mode | CPSR_AIF))
-		return false;
-	if (!vb_qemu_read_core(qemu, core->index, in_mode))
-		return false;
-	memcpy(regs, in_mode, sizeof(regs));
-	regs[0] = r[0];
-	regs[1] = r[1];
-	ok = execute_at(core, insn, va, pa, regs) && regs[15] == va + 4;
-	r[0] = regs[0];
-	r[1] = regs[1];
-	if ((regs[REG_CPSR] & CPSR_MODE) == mode)
-		(void)vb_qemu_write_core(qemu, core->index, in_mode);
-	(void)write_mode(core, before[REG_CPSR]);
-	(void)vb_qemu_write_core(qemu, core->index, before);
-	return ok;
+	ok = execute_in(core, insn, mode == MODE_USR ? MODE_SVC : mode, va, pa, r);
+	return go_back(core, before, va, pa, landed) && ok;
 }
 
 static bool inject(struct vb_core *core, uint32_t insn, uint32_t mode, uint32_t r[2])
@@ -289,6 +341,16 @@ static bool core_fetch_bank(void *ctx, enum vb_arm32_bank bank, uint32_t r[2])
 		return false;
 	r[0] = core->hidden.r13[hidden_bank(bank)];
 	r[1] = core->hidden.r14[hidden_bank(bank)];
+	return true;
+}
+
+static bool core_fetch_fiq(void *ctx, bool fiq, uint32_t r[5])
+{
+	struct vb_core *core = ctx;
+
+	if (!read_hidden(core))
+		return false;
+	memcpy(r, fiq ? core->hidden.fiq_r8 : core->hidden.usr_r8, 5 * sizeof(r[0]));
 	return true;
 }
 
@@ -363,11 +425,6 @@ static bool core_sys_operation(void *ctx, uint32_t key, uint32_t value)
 	return inject(core, mrc_insn(key, false), core->entry[REG_CPSR] & CPSR_MODE, r);
 }
 
-static bool in_ram(const struct vb_qemu *qemu, uint64_t addr, unsigned int len)
-{
-	return addr >= qemu->ram_base && addr - qemu->ram_base <= qemu->ram_size - len;
-}
-
 static bool core_phys_read(void *ctx, uint64_t addr, unsigned int len, uint64_t *value)
 {
 	struct vb_core *core = ctx;
@@ -433,6 +490,7 @@ static bool core_vfp_write(void *ctx, unsigned int index, uint64_t value)
 const struct vb_arm32_ops vb_core_arm32_ops = {
 	.fetch = core_fetch,
 	.fetch_bank = core_fetch_bank,
+	.fetch_fiq = core_fetch_fiq,
 	.fetch_spsr = core_fetch_spsr,
 	.sys_read = core_sys_read,
 	.sys_writable = core_sys_writable,
@@ -464,21 +522,72 @@ static void commit_sys(struct vb_core *core)
 	}
 }
 
-static void commit_banks(struct vb_core *core, enum vb_arm32_bank current)
+static bool bank_is_dirty(const struct vb_arm32_banked *bank)
 {
+	return bank->dirty[0] || bank->dirty[1];
+}
+
+/* Registers of modes other than the one the core goes on in; from a privileged mode. */
+static void commit_bank(struct vb_core *core, enum vb_arm32_bank bank)
+{
+	struct vb_qemu *qemu = &core->board->qemu;
+	bool fiq = bank == VB_BANK_FIQ && core->arm.fiq_dirty && core->arm.have_fiq;
+
+	if (!write_mode(core, (core->entry[REG_CPSR] & ~(CPSR_MODE | CPSR_STATE)) | bank_mode(bank) | CPSR_AIF))
+		return;
+	for (unsigned int n = 0; n < 2; n++)
+		if (core->arm.bank[bank].dirty[n])
+			(void)vb_qemu_write_reg(qemu, core->index, 13 + n, core->arm.bank[bank].r[n], 4);
+	for (unsigned int n = 0; fiq && n < 5; n++)
+		(void)vb_qemu_write_reg(qemu, core->index, 8 + n, core->arm.fiq_r[n], 4);
+}
+
+/* Whether the core's mode was changed on the way. */
+static bool commit_banks(struct vb_core *core, enum vb_arm32_bank current)
+{
+	bool moved = false;
+
 	for (unsigned int i = 0; i < VB_BANKS; i++) {
 		struct vb_arm32_banked *bank = &core->arm.bank[i];
 		uint32_t r[2] = {bank->spsr, 0};
 
-		if (bank->dirty_spsr && !inject(core, 0xe16ff000, bank_mode(i), r))
+		if (bank->dirty_spsr && !inject(core, INSN_MSR_SPSR, bank_mode(i), r))
 			vb_complain(&core->board->log, "core %u: the SPSR could not be written", core->index);
-		if (i == current || !(bank->dirty[0] || bank->dirty[1]))
-			continue;
-		(void)write_mode(core, (core->entry[REG_CPSR] & ~CPSR_MODE) | bank_mode(i));
-		for (unsigned int n = 0; n < 2; n++)
-			(void)vb_qemu_write_reg(&core->board->qemu, core->index, 13 + n, bank->r[n], 4);
-		(void)write_mode(core, core->entry[REG_CPSR]);
 	}
+	for (unsigned int i = 0; i < VB_BANKS; i++) {
+		bool fiq = i == VB_BANK_FIQ && core->arm.fiq_dirty;
+
+		if (i != current && (bank_is_dirty(&core->arm.bank[i]) || fiq)) {
+			commit_bank(core, i);
+			moved = true;
+		}
+	}
+	return moved;
+}
+
+static bool needs_privilege(const struct vb_core *core, enum vb_arm32_bank current)
+{
+	bool needed = current != VB_BANK_USR || core->arm.fiq_dirty;
+
+	for (unsigned int i = 0; i < VB_BANKS; i++)
+		needed |= i != VB_BANK_USR && bank_is_dirty(&core->arm.bank[i]);
+	return needed && user_mode(core->entry);
+}
+
+/* The registers as the core shall go on with them, in the mode it shall go on in. */
+static void final_registers(struct vb_core *core, enum vb_arm32_bank current, uint32_t regs[17])
+{
+	struct vb_arm32 *arm = &core->arm;
+	bool offset = !arm->pc_written;
+
+	memcpy(regs, arm->have ? arm->r : core->entry, 16 * sizeof(regs[0]));
+	regs[REG_CPSR] = arm->have ? arm->cpsr : core->entry[REG_CPSR];
+	for (unsigned int i = 0; arm->have && i < 2; i++)
+		regs[13 + i] = arm->bank[current].r[i];
+	if (arm->have && !arm->bank[current].have[0])
+		(void)core_fetch_bank(core, current, regs + 13);
+	if (offset)
+		regs[15] += core->entry[REG_CPSR] & CPSR_T ? 4 : 8;
 }
 
 void vb_core_commit(struct vb_core *core)
@@ -486,34 +595,28 @@ void vb_core_commit(struct vb_core *core)
 	struct vb_arm32 *arm = &core->arm;
 	enum vb_arm32_bank current = VB_BANK_USR;
 	uint32_t nothing[2] = {0, 0};
-	uint32_t regs[17];
+	uint32_t regs[17], before[17], va, landed = 0;
+	uint64_t pa;
+	bool up = false;
 
 	if (!read_entry(core))
 		return;
-	if (!arm->pc_written) {
-		vb_complain(&core->board->log,
-			"core %u: restarted without the PC having been written: it goes on at the offset PC", core->index);
-	}
+	if (!arm->pc_written)
+		vb_complain(&core->board->log, "core %u: restarted without the PC having been written: it goes on at the "
+			"offset PC", core->index);
+	if (arm->have)
+		commit_sys(core);
+	(void)vb_arm32_bank_of(arm->have ? arm->cpsr : core->entry[REG_CPSR], &current);
+	final_registers(core, current, regs);
+	if (arm->have && needs_privilege(core, current))
+		up = go_up(core, before, &va, &pa, &landed) && mend_exception(core, landed, va, pa);
+	if (arm->have)
+		up |= commit_banks(core, current);
 	if (core->may_wait && read_hidden(core) && core->hidden.waiting)
 		(void)inject(core, INSN_NOP, core->entry[REG_CPSR] & CPSR_MODE, nothing);
-	if (!arm->have) {
-		memcpy(regs, core->entry, sizeof(regs));
-	} else {
-		commit_sys(core);
-		(void)vb_arm32_bank_of(arm->cpsr, &current);
-		commit_banks(core, current);
-		memcpy(regs, arm->r, 16 * sizeof(regs[0]));
-		memcpy(regs + 13, arm->bank[current].r, 2 * sizeof(regs[0]));
-		regs[REG_CPSR] = arm->cpsr;
-	}
-	if (!arm->pc_written)
-		regs[15] += core->entry[REG_CPSR] & CPSR_T ? 4 : 8;
-	if (((regs[REG_CPSR] ^ core->entry[REG_CPSR]) & CPSR_MODE) && arm->have) {
-		if (!arm->bank[current].have[0])
-			(void)core_fetch_bank(core, current, regs + 13);
+	if (up || ((regs[REG_CPSR] ^ core->entry[REG_CPSR]) & CPSR_MODE))
 		(void)write_mode(core, regs[REG_CPSR]);
-	}
-	if (memcmp(regs, core->entry, sizeof(regs)))
+	if (up || memcmp(regs, core->entry, sizeof(regs)))
 		(void)vb_qemu_write_core(&core->board->qemu, core->index, regs);
 }
 

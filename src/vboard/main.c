@@ -429,9 +429,11 @@ static bool turn(int signal_fd)
 		if (app.clients[i].fd > 0 && ready(fds, n, app.clients[i].fd))
 			serve_control(&app.clients[i]);
 	vb_board_settle(&app.board);
-	if (app.board.qemu.dead)
+	if (app.board.qemu.dead && !vb_qemu_powered_off(&app.board.qemu))
 		die("%s", app.board.qemu.error[0] ? app.board.qemu.error : "QEMU has ended");
-	return !app.control.quit;
+	if (app.board.qemu.dead)
+		puts("the guest has powered off");
+	return !app.control.quit && !app.board.qemu.dead;
 }
 
 static void print_totals(void)
@@ -454,9 +456,9 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
-	start();
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	start();
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	if (signal_fd < 0)
 		die("signalfd: %s", strerror(errno));

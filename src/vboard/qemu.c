@@ -558,7 +558,7 @@ static const uint8_t *find_section(
  * The fields of a core, in the order QEMU has had them for ten years:
  *
  *     regs[16].4 xregs[32].8 pc.8 cpsr.4 spsr.4 banked_spsr[8].8 banked_r13[8].4 banked_r14[8].4 usr_regs[5].4
- * fiq_regs[5].4
+ *     fiq_regs[5].4
  */
 enum { AT_CPSR = 64 + 256 + 8, AT_SPSR = AT_CPSR + 4, AT_BANKED_SPSR = AT_SPSR + 4, AT_R13 = AT_BANKED_SPSR + 64,
 	AT_R14 = AT_R13 + 32, AT_USR = AT_R14 + 32, AT_FIQ = AT_USR + 20, CPU_SIZE = AT_FIQ + 20 };
@@ -712,6 +712,10 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 		argv[n++] = "shift=0,sleep=off";
 	}
 	argv[n] = NULL;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -788,6 +792,18 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 		memcpy(qemu->error, error, sizeof(error));
 	}
 	return ok;
+}
+
+bool vb_qemu_powered_off(struct vb_qemu *qemu)
+{
+	int64_t deadline = now_ms() + 2000;
+	int status = 1;
+
+	while (qemu->pid > 0 && waitpid(qemu->pid, &status, WNOHANG) == 0 && now_ms() < deadline)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	if (now_ms() < deadline)
+		qemu->pid = 0;
+	return !qemu->pid && WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
 void vb_qemu_end(struct vb_qemu *qemu)

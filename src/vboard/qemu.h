@@ -70,6 +70,9 @@ struct vb_qemu {
 /* Starts QEMU with the virtual machine stopped before its first instruction. On failure everything is cleaned up. */
 bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config);
 
+/* QEMU ended by itself and well: the guest switched the machine off. */
+bool vb_qemu_powered_off(struct vb_qemu *qemu);
+
 /* Ends the process and frees what belongs to it. Safe on one that never started (zeroed). */
 void vb_qemu_end(struct vb_qemu *qemu);
 

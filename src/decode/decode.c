@@ -464,13 +464,15 @@ size_t dec_struct_size(const struct dec *d, enum gen_struct st)
 	return d->table->structs[st].size;
 }
 
+/* Every byte costs time on the wire: what isn't shown isn't read. */
 struct ost_value *dec_struct_at(struct dec *d, struct ost_value *parent, const char *name, enum gen_struct st,
 		uint64_t addr)
 {
 	const struct ost_struct *s = &d->table->structs[st];
-	uint8_t bytes[1024];
+	size_t from = d->options->verbose ? 0 : s->from, to = d->options->verbose ? s->size : s->to;
+	uint8_t bytes[1024] = { 0 };
 
-	if (s->size > sizeof(bytes) || !dec_read(d, addr, bytes, s->size))
+	if (!addr || s->size > sizeof(bytes) || !dec_read(d, addr + from, bytes + from, to - from))
 		return dec_addr(d, parent, name, addr);
 	return struct_bytes(d, parent, name, s, bytes);
 }

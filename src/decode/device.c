@@ -123,7 +123,7 @@ static void termios(struct dec *d, struct ost_value *parent, const char *name, u
 	struct ost_value *st;
 	uint8_t bytes[16 + 1 + TERMIOS_CHARACTERS];
 
-	if (!dec_read(d, addr, bytes, sizeof(bytes))) {
+	if (!dec_read(d, addr, bytes, d->options->verbose ? sizeof(bytes) : 16)) {
 		dec_addr(d, parent, name, addr);
 		return;
 	}

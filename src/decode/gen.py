@@ -520,7 +520,10 @@ class Generator:
             out += [f'\t{{ "{n}", {t}, {o}, {w}, {f} }},' for n, t, o, w, f in rows]
             out.append('};')
         out.append('static const struct ost_struct structs[] = {')
-        out += [f'\t{{ {size}, {len(rows)}, struct_{name} }},' for name, size, rows in self.struct_rows]
+        for name, size, rows in self.struct_rows:
+            short = [r for r in rows if 'FIELD_VERBOSE' not in r[4]] or [(None, None, 0, size, None)]
+            start, end = min(r[2] for r in short), max(r[2] + r[3] for r in short)
+            out.append(f'\t{{ {size}, {len(rows)}, {start}, {end}, struct_{name} }},')
         out.append('};')
         out.append('static const struct ost_type types[] = {')
         out += [f'\t{{ {k}, {s}, {r}, {e}, {fn} }},' for k, s, r, e, fn in self.type_rows]

@@ -1558,14 +1558,14 @@ static void siginfo_child(struct dec *d, struct ost_value *st, int32_t code, con
 
 void special_siginfo(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	uint8_t bytes[64];
+	uint8_t bytes[48];
 	const uint8_t *rest = bytes + (d->word == 4 ? 12 : 16);
 	struct ost_value *st;
 	enum gen_set set;
 	uint32_t signal;
 	int32_t code;
 
-	if (!dec_read(d, u, bytes, sizeof(bytes))) {
+	if (!dec_read(d, u, bytes, d->word == 4 ? 32 : 48)) {
 		dec_addr(d, parent, name, u);
 		return;
 	}

@@ -91,6 +91,7 @@ struct ost_field {
 
 struct ost_struct {
 	uint16_t size, n;
+	uint16_t from, to;	/* the bytes of the fields that aren't verbose */
 	const struct ost_field *fields;
 };
 

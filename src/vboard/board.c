@@ -5,7 +5,7 @@
 #include <time.h>
 
 #define REG_CPSR 16
-#define STEP_WAIT_MS 100
+#define STEP_WAIT_MS 3000
 #define STOP_WAIT_MS 20000
 #define STEP_TRIES 16
 

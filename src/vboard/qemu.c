@@ -709,7 +709,7 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	}
 	if (config->icount) {
 		argv[n++] = "-icount";
-		argv[n++] = "shift=0,sleep=off";
+		argv[n++] = "shift=0,sleep=on";
 	}
 	argv[n] = NULL;
 	sigset_t none;

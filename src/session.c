@@ -155,14 +155,26 @@ struct ost_status ost_session_attach(struct ost_session *s, uint32_t away)
 	return ost_ok();
 }
 
+static bool is_point(const struct ost_layout *layout, uint64_t pc)
+{
+	for (unsigned int i = 0; i < layout->points; i++) {
+		if (layout->point[i].addr == pc)
+			return true;
+	}
+	return false;
+}
+
 struct ost_status ost_session_clean(struct ost_session *s, uint32_t away, unsigned int *ret_found,
 		uint32_t *ret_stranded)
 {
+	uint64_t pc;
+
 	*ret_stranded = 0;
-	OST_TRY(ost_external_clean(s->host.target, away, ret_found));
-	if (s->kernel)
-		OST_TRY(ost_external_stranded(s->host.target, ost_kernel_layout(s->kernel), ret_stranded));
-	return ost_ok();
+	for (unsigned int i = 0; s->kernel && i < s->host.target->cores; i++) {
+		if (s->host.stopped_at(s->host.ctx, i, &pc) && is_point(ost_kernel_layout(s->kernel), pc))
+			*ret_stranded |= 1u << i;
+	}
+	return ost_external_clean(s->host.target, away, ret_found);
 }
 
 struct ost_kernel *ost_session_kernel(struct ost_session *s)

@@ -23,6 +23,8 @@ struct ost_session_host {
 	struct ost_status (*print)(void *ctx, const void *bytes, size_t len);
 	/* Breakpoint units of core that are somebody else's. */
 	uint32_t (*units_used)(void *ctx, unsigned int core);
+	/* Whether somebody else holds core because a breakpoint of nobody's stopped it, and where. */
+	bool (*stopped_at)(void *ctx, unsigned int core, uint64_t *ret_pc);
 	/* The session takes (or gives back) the units in mask. */
 	void (*units_taken)(void *ctx, unsigned int core, uint32_t mask, bool taken);
 };
@@ -58,8 +60,8 @@ void ost_session_destroy(struct ost_session *session);
 struct ost_status ost_session_attach(struct ost_session *session, uint32_t away) OST_CHECK;
 /*
  * Disarm what a tracer that died has left, and tell which of the cores that somebody else seems to hold stand only
- * because of it (bit n: core n): they are for the caller to resume. *ret_found: breakpoints that were armed. Cores that
- * stand at a breakpoint which is not armed any more are recognised only once the kernel has been found.
+ * because of it (bit n: core n): they are for the caller to resume. *ret_found: breakpoints that were armed. They are
+ * recognised by standing at a syscall's entry or exit: once the kernel has been found.
  */
 struct ost_status ost_session_clean(struct ost_session *session, uint32_t away, unsigned int *ret_found,
 		uint32_t *ret_stranded) OST_CHECK;

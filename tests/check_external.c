@@ -633,40 +633,6 @@ START_TEST(leftovers)
 }
 END_TEST
 
-/* The same, when somebody else has cleared the breakpoint registers meanwhile. */
-START_TEST(stranded)
-{
-	uint32_t mask;
-
-	call(0, 0, GETPPID, 0, 0, 0, 1);
-	fake->core[0].bvr[5] = ENTRY;
-	fake->core[0].bcr[5] = OST_V7_BCR_OURS;
-	fake_run(fake, 0);
-	good(ost_external_stranded(&fake->target, &layout, &mask));
-	ck_assert_uint_eq(mask, 1);
-	fake->core[0].bcr[5] = 0;
-	good(ost_external_stranded(&fake->target, &layout, &mask));
-	ck_assert_uint_eq(mask, 1);
-	ck_assert_mem_eq(fake->core[0].s.r, fake->core[0].stopped.r, sizeof(fake->core[0].s.r));
-	/* a user's breakpoint in the same place */
-	fake->core[0].bcr[0] = 0x1e7;
-	fake->core[0].bvr[0] = ENTRY;
-	good(ost_external_stranded(&fake->target, &layout, &mask));
-	ck_assert_uint_eq(mask, 0);
-	/* or elsewhere, taken off */
-	fake->core[0].bcr[0] = 0;
-	fake->core[0].s.r[15] = ENTRY + 4;
-	good(ost_external_stranded(&fake->target, &layout, &mask));
-	ck_assert_uint_eq(mask, 0);
-	/* or halted */
-	fake->core[0].s.r[15] = ENTRY;
-	fake->core[0].dscr &= ~0x3cu;
-	good(ost_external_stranded(&fake->target, &layout, &mask));
-	ck_assert_uint_eq(mask, 0);
-	ck_assert_uint_eq(fake->errors, 0);
-}
-END_TEST
-
 START_TEST(start_errors)
 {
 	struct ost_trace_config config = { .layout = &layout };
@@ -853,7 +819,6 @@ int main(void)
 	tcase_add_test(one, rearms);
 	tcase_add_test(one, units);
 	tcase_add_test(one, leftovers);
-	tcase_add_test(one, stranded);
 	tcase_add_test(one, start_errors);
 	tcase_add_test(one, emit_fails);
 	tcase_add_test(one, stop_serves);

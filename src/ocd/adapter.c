@@ -7,7 +7,9 @@
 #include <helper/time_support.h>
 #include <jtag/jtag.h>
 #include <target/arm_adi_v5.h>
+#include <target/breakpoints.h>
 #include <target/cortex_a.h>
+#include <target/register.h>
 #include <target/target.h>
 #include <target/target_type.h>
 #include <time.h>
@@ -461,6 +463,17 @@ uint32_t ost_adapter_away(struct ost_adapter *a)
 			away |= 1u << i;
 	}
 	return away;
+}
+
+bool ost_adapter_stopped_at(struct ost_adapter *a, unsigned int core, uint64_t *ret_pc)
+{
+	struct target *target = a->core[core].target;
+	struct arm *arm = target_to_arm(target);
+
+	if (target->state != TARGET_HALTED || target->debug_reason != DBG_REASON_BREAKPOINT)
+		return false;
+	*ret_pc = buf_get_u32(arm->pc->value, 0, 32);
+	return !breakpoint_find(target, *ret_pc);
 }
 
 static bool resume_core(struct target *target)

@@ -40,6 +40,11 @@ struct ost_mem *ost_adapter_phys(struct ost_adapter *adapter);
 /* Bit n: core n is halted by OpenOCD or its user. */
 uint32_t ost_adapter_away(struct ost_adapter *adapter);
 /*
+ * Whether OpenOCD holds core because it was stopped by a breakpoint that none of its users has set, and where: so it
+ * finds a core that a killed tracer left. No wire cost.
+ */
+bool ost_adapter_stopped_at(struct ost_adapter *adapter, unsigned int core, uint64_t *ret_pc);
+/*
  * Have OpenOCD resume the cores in mask that it holds (all of the SMP group, where they are in one). False when one of
  * them could not be; the log says why.
  */

@@ -87,6 +87,13 @@ static uint32_t site_units_used(void *ctx, unsigned int core)
 	return ost_adapter_breakpoints_used(site->adapter, core);
 }
 
+static bool site_stopped_at(void *ctx, unsigned int core, uint64_t *ret_pc)
+{
+	struct site *site = ctx;
+
+	return ost_adapter_stopped_at(site->adapter, core, ret_pc);
+}
+
 static void site_units_taken(void *ctx, unsigned int core, uint32_t mask, bool taken)
 {
 	struct site *site = ctx;
@@ -132,6 +139,7 @@ static int site_session(struct command_invocation *cmd, struct site *site)
 		.progress = site_progress,
 		.print = site_print,
 		.units_used = site_units_used,
+		.stopped_at = site_stopped_at,
 		.units_taken = site_units_taken,
 	};
 	char dir[4096];

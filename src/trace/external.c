@@ -278,44 +278,6 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 	return first;
 }
 
-static struct ost_status is_stranded(struct ost_hit_cpu *cpu, const struct ost_layout *layout, bool *ret)
-{
-	struct ost_v7_core *v7 = &cpu->v7;
-	uint32_t pc;
-
-	if (!ost_v7_halted(v7) || ost_v7_reason(v7) != OST_V7_REASON_BREAKPOINT)
-		return ost_ok();
-	OST_TRY(ost_v7_read_units(v7, cpu->found_bvr, cpu->found_bcr));
-	OST_TRY(ost_v7_read(v7, OST_V7_BIT(OST_V7_PC)));
-	pc = v7->reg[OST_V7_PC];
-	for (unsigned int i = 0; i < layout->points; i++)
-		*ret = *ret || layout->point[i].addr == pc;
-	for (unsigned int i = 0; i < v7->units; i++) {
-		if ((cpu->found_bcr[i] & 1) && cpu->found_bvr[i] == pc && cpu->found_bcr[i] != OST_V7_BCR_OURS)
-			*ret = false;
-	}
-	return ost_v7_hand_over(v7);
-}
-
-struct ost_status ost_external_stranded(struct ost_target *target, const struct ost_layout *layout, uint32_t *ret_mask)
-{
-	struct ost_status first = ost_ok();
-
-	*ret_mask = 0;
-	for (unsigned int i = 0; i < target->cores && i < OST_EXTERNAL_MAX_CORES; i++) {
-		struct ost_hit_cpu cpu = { .armed = false };
-		struct ost_status status = ost_v7_open(&cpu.v7, target, i);
-		bool stranded = false;
-
-		if (!ost_failed(status))
-			status = is_stranded(&cpu, layout, &stranded);
-		*ret_mask |= (uint32_t)stranded << i;
-		if (ost_failed(status) && !ost_failed(first))
-			first = status;
-	}
-	return first;
-}
-
 /* From the top: OpenOCD and its users take them from the bottom. */
 static struct ost_status choose_units(struct ost_external *ext, unsigned int index)
 {

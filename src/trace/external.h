@@ -90,12 +90,4 @@ uint32_t ost_external_units(const struct ost_external *ext, unsigned int core);
  */
 struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, unsigned int *ret_found) OST_CHECK;
 
-/*
- * Cores that a tracer which died left standing at a syscall of the kernel that layout describes: stopped by a
- * breakpoint, PC at one of the points, and no breakpoint there any more. They are left as they are: bit n of *ret_mask
- * asks the caller to let core n run on. 1-3 flushes a core.
- */
-struct ost_status ost_external_stranded(struct ost_target *target, const struct ost_layout *layout,
-		uint32_t *ret_mask) OST_CHECK;
-
 #endif /* OPENST_TRACE_EXTERNAL_H */

@@ -24,7 +24,8 @@ sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 import rig  # noqa: E402
 
 HITS = 40          # of the stock ways, which are slow
-CALLS = 400        # of ours
+CALLS = 500        # of ours: what a long run has more than a short one
+SHORT = 20
 IDLE_SECONDS = 2
 NS_PER_TCK = 100   # 10 MHz
 NS_PER_RUN = 125000
@@ -49,7 +50,7 @@ class Figures:
         return not self.only or prefix.startswith(self.only) or self.only.startswith(prefix)
 
     def add(self, name, value, unit):
-        value = round(value, 1) if value < 1000 else round(value)
+        value = round(value, 2) if value < 1000 else round(value)
         past = (name in AT_MOST and value > AT_MOST[name]) or (name in AT_LEAST and value < AT_LEAST[name])
         self.rows.append({"name": name, "value": value, "unit": unit, "past_limit": past})
         print("%s %s %s" % (name, value, unit), flush=True)
@@ -163,21 +164,16 @@ def attach(figures, board):
         figures.add("attach.a15.%s_bytes" % name, int(found.group(2)), "bytes")
 
 
-def settle(ocd):
-    """Status at a moment between two polls of OpenOCD's: the counters of the board fit to it."""
-    return ocd.status()
-
-
 def sample(board, ocd):
-    """The board's counters and the tracer's at the same time: nothing happens between two answers of a program that does
-    one thing at a time, but asking costs the board nothing; asked twice, until the tracer did nothing between."""
-    for _ in range(50):
-        first = settle(ocd)
+    """The board's counters and the tracer's at one moment: the board is asked between two questions to the tracer, until
+    it made no queue run in between."""
+    for _ in range(100):
+        first = ocd.status()
         counters = board.counters()
-        second = settle(ocd)
+        second = ocd.status()
         if first["queue runs"] == second["queue runs"]:
-            return counters, first
-    return counters, second
+            break
+    return counters, first
 
 
 def idle_cost(figures, board, ocd):
@@ -195,17 +191,25 @@ def idle_cost(figures, board, ocd):
     return {name: value / polls for name, value in spent.items()}
 
 
-def external_one(figures, board, ocd, name, call, poll):
-    """What the board counted during some calls, less the tracer's own count of idle polls at their measured cost."""
+def external_run(board, ocd, count, call):
+    """What the board and the tracer counted during a run of the program with that many calls."""
     c0, s0 = sample(board, ocd)
-    board.console.command("exact loop %d %s" % (CALLS, call), 300)
+    board.console.command("exact loop %d %s" % (count, call), 300)
     c1, s1 = sample(board, ocd)
-    spent = c1 - c0
-    polls = s1["idle queue runs"] - s0["idle queue runs"]
-    # All of the program's calls are traced: those of its start and end count as calls too, at their own, higher cost.
-    calls = s1["entries"] - s0["entries"]
-    if calls < CALLS or s1["lost"]:
-        raise rig.Failure("%d calls traced of %d, %d lost" % (calls, CALLS, s1["lost"]))
+    if s1["lost"]:
+        raise rig.Failure("%d events were lost" % s1["lost"])
+    return c1 - c0, {name: s1[name] - s0[name] for name in ("entries", "idle queue runs")}
+
+
+def external_one(figures, board, ocd, name, call, poll):
+    """A long run less a short one, and off that the tracer's own count of idle polls at their measured cost."""
+    short, few = external_run(board, ocd, SHORT, call)
+    spent, many = external_run(board, ocd, SHORT + CALLS, call)
+    spent -= short
+    calls = many["entries"] - few["entries"]
+    if calls != CALLS:
+        raise rig.Failure("%d calls traced, made were %d" % (calls, CALLS))
+    polls = many["idle queue runs"] - few["idle queue runs"]
     runs = (spent["queue_runs"] - polls * poll["queue_runs"]) / calls
     tck = (spent["tck"] - polls * poll["tck"]) / calls
     figures.add("external.a15.%s.queue_runs" % name, runs, "runs/syscall")

@@ -549,6 +549,12 @@ START_TEST(test_ioctl)
 	LINE("ioctl(0, TIOCNOTTY) = 0", "ioctl", 0, 0, 0x5422, 5);
 	LINE("ioctl(-1, _IOC(_IOC_NONE, 0x56, 0x78, 0x1234), 0x7) = -1 EBADF (Bad file descriptor)", "ioctl", -9, 0xffffffff,
 			0x12345678, 7);
+	fixture_put(&f, A + 0x100, "lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x49\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
+	LINE("ioctl(3, SIOCGIFFLAGS, {ifr_name=\"lo\", ifr_flags=IFF_UP|IFF_LOOPBACK|IFF_RUNNING}) = 0", "ioctl", 0, 3, 0x8913,
+			A + 0x100);
+	LINE("ioctl(3, SIOCGIFINDEX, {ifr_name=\"lo\"}) = -1 ENODEV (No such device)", "ioctl", -19, 3, 0x8933, A + 0x100);
+	LINE("ioctl(3, SIOCSIFMTU, {ifr_name=\"lo\", ifr_mtu=73}) = 0", "ioctl", 0, 3, 0x8922, A + 0x100);
+	LINE("ioctl(3, BLKGETSIZE64, [21474837760]) = 0", "ioctl", 0, 3, 0x80041272, A);
 	ck_assert_str_eq(unfinished("ioctl", ARGS(0, 0x5401, A)), "ioctl(0, TCGETS <unfinished ...>");
 }
 END_TEST

@@ -21,13 +21,18 @@ enum ioctl_kind {
 	IOCTL_TERMIOS_OUT,
 	IOCTL_WINSIZE_IN,
 	IOCTL_WINSIZE_OUT,
+	IOCTL_ULONG_OUT,
+	IOCTL_UINT64_OUT,
+	IOCTL_INTERFACE_IN,
+	IOCTL_INTERFACE_OUT,
 };
 
-/* By number, ascending; what isn't here is shown as a word. */
+/* By number; what isn't here is shown as a word. */
 static const struct {
 	uint32_t request;
 	uint8_t kind;
 } ioctl_kinds[] = {
+	{ 0x125e, IOCTL_INT_OUT }, { 0x125f, IOCTL_NONE }, { 0x1260, IOCTL_ULONG_OUT }, { 0x1268, IOCTL_INT_OUT },
 	{ 0x5401, IOCTL_TERMIOS_OUT }, { 0x5402, IOCTL_TERMIOS_IN }, { 0x5403, IOCTL_TERMIOS_IN },
 	{ 0x5404, IOCTL_TERMIOS_IN }, { 0x5409, IOCTL_INT }, { 0x540a, IOCTL_FLOW }, { 0x540b, IOCTL_FLUSH },
 	{ 0x540c, IOCTL_NONE }, { 0x540d, IOCTL_NONE }, { 0x540e, IOCTL_INT }, { 0x540f, IOCTL_INT_OUT },
@@ -37,8 +42,14 @@ static const struct {
 	{ 0x541d, IOCTL_NONE }, { 0x5420, IOCTL_INT_IN }, { 0x5421, IOCTL_INT_IN }, { 0x5422, IOCTL_NONE },
 	{ 0x5423, IOCTL_INT_IN }, { 0x5424, IOCTL_INT_OUT }, { 0x5425, IOCTL_INT }, { 0x5427, IOCTL_NONE },
 	{ 0x5428, IOCTL_NONE }, { 0x5429, IOCTL_INT_OUT }, { 0x5437, IOCTL_NONE }, { 0x5450, IOCTL_NONE },
-	{ 0x5451, IOCTL_NONE }, { 0x5452, IOCTL_INT_IN }, { 0x40045431, IOCTL_INT_IN }, { 0x80045430, IOCTL_INT_OUT },
-	{ 0x80045432, IOCTL_INT_OUT },
+	{ 0x5451, IOCTL_NONE }, { 0x5452, IOCTL_INT_IN },
+	{ 0x8913, IOCTL_INTERFACE_OUT }, { 0x8914, IOCTL_INTERFACE_IN }, { 0x8915, IOCTL_INTERFACE_OUT },
+	{ 0x8916, IOCTL_INTERFACE_IN }, { 0x8917, IOCTL_INTERFACE_OUT }, { 0x8918, IOCTL_INTERFACE_IN },
+	{ 0x8919, IOCTL_INTERFACE_OUT }, { 0x891a, IOCTL_INTERFACE_IN }, { 0x891b, IOCTL_INTERFACE_OUT },
+	{ 0x891c, IOCTL_INTERFACE_IN }, { 0x891d, IOCTL_INTERFACE_OUT }, { 0x8921, IOCTL_INTERFACE_OUT },
+	{ 0x8922, IOCTL_INTERFACE_IN }, { 0x8933, IOCTL_INTERFACE_OUT }, { 0x8942, IOCTL_INTERFACE_OUT },
+	{ 0x8943, IOCTL_INTERFACE_IN }, { 0x40045431, IOCTL_INT_IN }, { 0x80045430, IOCTL_INT_OUT },
+	{ 0x80041272, IOCTL_UINT64_OUT }, { 0x80045432, IOCTL_INT_OUT }, { 0x80081272, IOCTL_UINT64_OUT },
 };
 
 static enum ioctl_kind ioctl_kind(uint64_t request)
@@ -148,6 +159,61 @@ static void modem(struct dec *d, struct ost_value *parent, const char *name, uin
 		dec_addr(d, parent, name, addr);
 }
 
+/*
+ *	ifreq: name (16 bytes), then what the request is about
+ */
+static void interface_value(struct dec *d, struct ost_value *st, uint64_t request, const uint8_t *bytes)
+{
+	switch (request) {
+	case 0x8913:
+	case 0x8914:
+		dec_flags(d, st, "ifr_flags", SET_interface_flags, ost_le16(bytes));
+		break;
+	case 0x891d:
+		dec_int(d, st, "ifr_metric", (int32_t)ost_le32(bytes));
+		break;
+	case 0x8921:
+	case 0x8922:
+		dec_int(d, st, "ifr_mtu", (int32_t)ost_le32(bytes));
+		break;
+	case 0x8933:
+		dec_int(d, st, "ifr_ifindex", (int32_t)ost_le32(bytes));
+		break;
+	case 0x8942:
+	case 0x8943:
+		dec_int(d, st, "ifr_qlen", (int32_t)ost_le32(bytes));
+		break;
+	default:
+		dec_sockaddr_bytes(d, st, request <= 0x8916 ? "ifr_addr" : request <= 0x8918 ? "ifr_dstaddr" :
+				request <= 0x891a ? "ifr_broadaddr" : "ifr_netmask", bytes, 16);
+		break;
+	}
+}
+
+/* The name is what the call is given; when it fails, there is nothing else. */
+static void interface(struct dec *d, struct ost_value *parent, const char *name, uint64_t addr, bool out)
+{
+	struct ost_value *st;
+	uint8_t bytes[32];
+
+	if (out) {
+		d->late_comma = true;
+		d->out = true;
+		if (!d->exit) {
+			dec_list(d, parent, name, OST_VALUE_NONE);
+			return;
+		}
+	}
+	if (!dec_read(d, addr, bytes, sizeof(bytes))) {
+		dec_addr(d, parent, name, addr);
+		return;
+	}
+	st = dec_list(d, parent, name, OST_VALUE_STRUCT);
+	dec_chars(d, st, "ifr_name", bytes, 16);
+	if (!out || d->ok)
+		interface_value(d, st, d->arg[d->i - 1] & UINT32_MAX, bytes + 16);
+}
+
 static void ioctl_in(struct dec *d, struct ost_value *parent, const char *name, uint64_t u, enum ioctl_kind kind)
 {
 	switch (kind) {
@@ -157,6 +223,12 @@ static void ioctl_in(struct dec *d, struct ost_value *parent, const char *name, 
 	case IOCTL_INT_IN:
 	case IOCTL_INT_OUT:
 		dec_num_at(d, parent, name, u, 4, OST_VALUE_INT);
+		break;
+	case IOCTL_ULONG_OUT:
+		dec_num_at(d, parent, name, u, d->word, OST_VALUE_UINT);
+		break;
+	case IOCTL_UINT64_OUT:
+		dec_num_at(d, parent, name, u, 8, OST_VALUE_UINT);
 		break;
 	case IOCTL_MODEM_IN:
 	case IOCTL_MODEM_OUT:
@@ -191,10 +263,16 @@ void special_ioctl(struct dec *d, struct ost_value *parent, const char *name, ui
 	case IOCTL_WORD:
 		dec_hex(d, parent, name, u);
 		break;
+	case IOCTL_INTERFACE_IN:
+	case IOCTL_INTERFACE_OUT:
+		interface(d, parent, name, u, kind == IOCTL_INTERFACE_OUT);
+		break;
 	case IOCTL_INT_OUT:
 	case IOCTL_MODEM_OUT:
 	case IOCTL_TERMIOS_OUT:
 	case IOCTL_WINSIZE_OUT:
+	case IOCTL_ULONG_OUT:
+	case IOCTL_UINT64_OUT:
 		if (!dec_late(d, parent, name, u, OST_VALUE_LATE_COMMA))
 			ioctl_in(d, parent, name, u, kind);
 		break;

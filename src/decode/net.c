@@ -128,7 +128,7 @@ static void sockaddr_netlink(struct dec *d, struct ost_value *st, const uint8_t 
 	dec_text(d, st, "nl_groups", ost_record_text(d->record, groups ? "%#08x" : "%08x", groups), groups);
 }
 
-static struct ost_value *sockaddr_bytes(struct dec *d, struct ost_value *parent, const char *name,
+struct ost_value *dec_sockaddr_bytes(struct dec *d, struct ost_value *parent, const char *name,
 		const uint8_t *bytes, size_t len)
 {
 	struct ost_value *st = dec_list(d, parent, name, OST_VALUE_STRUCT);
@@ -157,7 +157,7 @@ static struct ost_value *sockaddr_at(struct dec *d, struct ost_value *parent, co
 		len = sizeof(bytes);
 	if (len < 2 || !dec_read(d, addr, bytes, (size_t)len))
 		return dec_addr(d, parent, name, addr);
-	return sockaddr_bytes(d, parent, name, bytes, (size_t)len);
+	return dec_sockaddr_bytes(d, parent, name, bytes, (size_t)len);
 }
 
 void special_sockaddr(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)

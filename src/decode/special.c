@@ -1094,6 +1094,28 @@ void result_personality(struct dec *d)
 	personality(d, dec_notes(d), NULL, d->ret);
 }
 
+/* A class and a number in it. */
+static void ioprio(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	struct ost_value *value = ost_value_add_text(d->record, parent, name, OST_VALUE_FUNCTION, "IOPRIO_PRIO_VALUE", u);
+
+	dec_enum(d, value, NULL, SET_ioprio_classes, (u & UINT32_MAX) >> 13);
+	dec_uint(d, value, NULL, u & 0x1fff);
+}
+
+void special_ioprio(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	ioprio(d, parent, name, u);
+}
+
+void result_ioprio(struct dec *d)
+{
+	if (!d->ok)
+		return;
+	hex_result(d);
+	ioprio(d, dec_notes(d), NULL, d->ret);
+}
+
 void special_reboot_arg(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
 	const char *cmd = dec_name_of(d, SET_reboot_commands, d->arg[d->i - 1]);

@@ -115,6 +115,10 @@ const char *dec_name_of(const struct dec *d, enum gen_set set, uint64_t u);
 struct ost_value *dec_note(struct dec *d, const char *name, enum ost_value_kind kind);
 struct ost_value *dec_notes(struct dec *d);
 
+/* A socket address of len bytes, at least 2. */
+struct ost_value *dec_sockaddr_bytes(struct dec *d, struct ost_value *parent, const char *name,
+		const uint8_t *bytes, size_t len);
+
 /* What a number means in words, for text made up of several names. */
 const char *dec_ioctl_name(const struct dec *d, uint64_t request);
 

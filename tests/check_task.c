@@ -170,6 +170,24 @@ START_TEST(a_list_in_motion)
 }
 END_TEST
 
+/* The current task is gone, and what took its place in memory is no task; but it names its parent yet. */
+START_TEST(a_task_that_has_left)
+{
+	struct bench b;
+	open_bench(&b, &kinds[_i]);
+	uint32_t task = b.image->user_task, before = task - 0x800;
+	image_put32(b.image, before + T_TASKS, b.image->init_task + T_TASKS);
+	image_put32(b.image, b.image->init_task + T_TASKS + 4, before + T_TASKS);
+	image_put32(b.image, task + T_TASKS, 0x100);
+	image_put32(b.image, task + T_TASKS + 4, 0x122);
+	b.search.n_cpus = 1;
+	struct ost_status status = ost_task_find(&b.search);
+	ck_assert_msg(!ost_failed(status), "%s", status.text);
+	all_found(&b);
+	close_bench(&b);
+}
+END_TEST
+
 enum damage { NO_KTHREADD, LOOP, WILD_NEXT, WILD_PREV, NO_SWAPPER, SELF, WILD_TASK, NO_PID, LONG_LOOP, DAMAGES };
 
 static void spoil(struct image *image, enum damage damage)
@@ -324,6 +342,7 @@ int main(void)
 	tcase_add_test(tc, idle_task_of_a_second_core);
 	tcase_add_test(tc, any_core_will_do);
 	tcase_add_test(tc, a_list_in_motion);
+	tcase_add_loop_test(tc, a_task_that_has_left, 0, n);
 	tcase_add_test(tc, current_in_every_mode);
 	tcase_add_loop_test(tc, damaged_lists_end, 0, DAMAGES);
 	tcase_add_loop_test(tc, random_tasks, 0, 30);

@@ -15,6 +15,7 @@
 #define IMAGE_SPAN (64u << 20)		/* a kernel image is smaller */
 #define SYMBOLS_BEHIND (24u << 20)	/* .data and .bss behind .rodata */
 #define MAPPINGS_MAX 20000u
+#define TASK_TRIES 3u
 #define BANNER_START "Linux version "
 
 struct ost_kernel {
@@ -541,17 +542,34 @@ static void init_layout(struct ost_layout *l)
 	};
 }
 
+/*
+ * On a core that runs on, the list changes under the reader, and its current task is another one the next time (where
+ * that is read from memory; else the caller has to look at the core anew).
+ */
+static struct ost_status find_tasks(struct ost_kernel *k)
+{
+	struct ost_status status = ost_ok();
+	for (unsigned int i = 0; i < (k->entry.entry_task ? TASK_TRIES : 1); i++) {
+		struct ost_task_search tasks = tasks_of(k);
+		status = ost_task_find(&tasks);
+		k->stats.tasks_seen += tasks.nodes;
+		if (status.code != OST_ERR_NOT_FOUND || ost_failed(k->broken)) {
+			break;
+		}
+		ost_vm_forget(&k->live);
+	}
+	return status;
+}
+
 static struct ost_status find_cold(struct ost_kernel *k)
 {
 	struct ost_kallsyms_area area = area_of(k);
-	struct ost_task_search tasks = tasks_of(k);
 	OST_TRY(phase(k, "symbol table", 2));
 	OST_TRY(ost_kallsyms_find(&k->ks, &k->constant.mem, &area));
 	OST_TRY(phase(k, "syscall entry and exits", 3));
 	OST_TRY(find_points(k));
 	OST_TRY(phase(k, "tasks", 4));
-	OST_TRY(ost_task_find(&tasks));
-	k->stats.tasks_seen = tasks.nodes;
+	OST_TRY(find_tasks(k));
 	find_banner(k);
 	return ost_ok();
 }

@@ -8,8 +8,10 @@
 #define TASK_MAX 0x1800u		/* bytes of a task_struct that are looked at; comm lies at 0x4e8 to 0x930 so far */
 #define BEHIND_COMM 0x20u
 #define NODES_MAX 8192u			/* of one list */
-#define NODES_TOTAL 24576u		/* of all that were tried */
+#define NODES_TOTAL 10240u		/* of all that were tried */
+#define TASKS_READ 10u			/* whole ones */
 #define COMM_GUESSES 4u
+#define PAIRS_MAX 8u
 #define STACK_END_MAGIC 0x57ac6e9du
 #define MODE_MASK 0x1fu
 #define MODE_USR 0x10u
@@ -19,6 +21,7 @@ struct finder {
 	struct ost_task_search *s;
 	struct ost_mem *mem;
 	unsigned int budget;		/* nodes that may still be read */
+	unsigned int tasks_left;	/* and whole tasks */
 	uint64_t *node;			/* of the list at hand */
 	unsigned int nodes;
 	uint32_t comm_guess[COMM_GUESSES];
@@ -100,6 +103,66 @@ struct ost_status ost_task_current(const struct ost_task_search *s, const struct
 	return ost_ok();
 }
 
+/* ---- the fields ---- */
+
+typedef bool (*fits_fn)(const struct finder *f, uint32_t off);
+
+static bool pair_is(const struct finder *f, unsigned int t, uint32_t off, uint32_t v)
+{
+	return ost_le32(f->task[t] + off) == v && ost_le32(f->task[t] + off + 4) == v;
+}
+
+static bool fits_pid(const struct finder *f, uint32_t off)
+{
+	return pair_is(f, 0, off, 0) && pair_is(f, 1, off, 1) && pair_is(f, 2, off, 2);
+}
+
+/* real_parent and parent: task 0's own, and task 0 for 1 and 2. */
+static bool fits_real_parent(const struct finder *f, uint32_t off)
+{
+	uint64_t init = f->addr[0];
+	return word_at(f, 0, off) == init && word_at(f, 1, off) == init && word_at(f, 1, off + f->s->word) == init &&
+		word_at(f, 2, off) == init;
+}
+
+static bool fits_group_leader(const struct finder *f, uint32_t off)
+{
+	return word_at(f, 0, off) == f->addr[0] && word_at(f, 1, off) == f->addr[1] && word_at(f, 2, off) == f->addr[2];
+}
+
+/* mm and active_mm: the same in a program, no mm in kernel threads. */
+static bool fits_mm(const struct finder *f, uint32_t off)
+{
+	return is_kernel(f->s, word_at(f, 1, off)) && word_at(f, 1, off) == word_at(f, 1, off + f->s->word) &&
+		!word_at(f, 0, off) && !word_at(f, 2, off);
+}
+
+/* The stack ends in a magic word: at its base, or behind the thread_info that lies there and points back. */
+static bool fits_stack(const struct finder *f, uint32_t off)
+{
+	for (unsigned int t = 0; t < 3; t++) {
+		uint64_t stack = word_at(f, t, off), word;
+		uint32_t ti = f->s->layout->thread_info_task;
+		bool on_stack = f->s->entry->current == OST_CURRENT_R9_THREAD_INFO;
+		if (!is_kernel(f->s, stack) || stack & 0xfff ||
+				ost_failed(ost_mem_read_uint(f->mem, stack + (on_stack ? ti : 0), f->s->word, &word)) ||
+				(on_stack ? word != f->addr[t] : (uint32_t)word != STACK_END_MAGIC)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint32_t find_field(const struct finder *f, uint32_t from, uint32_t to, uint32_t step, fits_fn fits)
+{
+	for (uint32_t off = from; off < to && off + 8 <= TASK_MAX; off += step) {
+		if (fits(f, off)) {
+			return off;
+		}
+	}
+	return OST_NO_OFFSET;
+}
+
 /* ---- the list of tasks ---- */
 
 /* A text of 1 to 15 printable characters and a NUL. */
@@ -133,6 +196,10 @@ static void guess_comm(struct finder *f)
 static struct ost_status read_task(struct finder *f, uint64_t addr, unsigned int slot)
 {
 	struct ost_status status;
+	if (!f->tasks_left) {
+		return no_list();
+	}
+	f->tasks_left--;
 	memset(f->task[slot], 0, TASK_MAX);
 	for (uint32_t len = TASK_MAX; len >= 0x400; len /= 2) {
 		status = ost_mem_read(f->mem, addr, f->task[slot], len);
@@ -222,12 +289,12 @@ static struct ost_status is_init_task(struct finder *f, uint64_t task, bool whol
 }
 
 /*
- * init_task is the one in the image, and has the lowest address but for tasks in memory that the image gave back. When
- * no guess of where comm is helps, the lowest few are read whole.
+ * init_task is the one in the image, and has the lowest address but for tasks in memory that the image gave back. Where
+ * there is no guess of where comm is, the lowest few are read whole.
  */
 static struct ost_status find_init_task(struct finder *f, uint32_t off, uint64_t *ret, uint32_t *ret_comm)
 {
-	unsigned int whole = 6;
+	unsigned int whole = f->comm_guesses ? 0 : 3;
 	qsort(f->node, f->nodes, sizeof(f->node[0]), by_address);
 	for (unsigned int pass = 0; pass < 2; pass++) {
 		for (unsigned int i = 0; i < f->nodes && (!pass || i < whole); i++) {
@@ -284,6 +351,14 @@ static struct ost_status try_list(struct finder *f, uint32_t off)
 		return no_list();
 	}
 	OST_TRY(take_first_three(f, off, init, comm));
+	/*
+	 * Seen from an address that is no task's but lies close before one, all would fit as well, shifted. What points to
+	 * a task points to its start.
+	 */
+	if (find_field(f, off, comm, f->s->word, fits_real_parent) == OST_NO_OFFSET ||
+			find_field(f, off, comm, f->s->word, fits_group_leader) == OST_NO_OFFSET) {
+		return no_list();
+	}
 	f->s->layout->init_task = init;
 	f->s->layout->task_tasks = off;
 	f->s->layout->task_comm = comm;
@@ -301,7 +376,7 @@ static struct ost_status find_list(struct finder *f, uint64_t current)
 	}
 	for (uint32_t off = 0; off + 2 * w <= TASK_MAX; off += w) {
 		uint64_t next = self[off / w], prev = self[off / w + 1];
-		if (!is_kernel(f->s, next) || !is_kernel(f->s, prev) || next == current + off || next - current < TASK_MAX) {
+		if (!is_kernel(f->s, next) || !is_kernel(f->s, prev) || next == current + off) {
 			continue;
 		}
 		/* try_list() may have used slot 0. */
@@ -317,66 +392,6 @@ static struct ost_status find_list(struct finder *f, uint64_t current)
 		}
 	}
 	return no_list();
-}
-
-/* ---- the fields ---- */
-
-typedef bool (*fits_fn)(const struct finder *f, uint32_t off);
-
-static bool pair_is(const struct finder *f, unsigned int t, uint32_t off, uint32_t v)
-{
-	return ost_le32(f->task[t] + off) == v && ost_le32(f->task[t] + off + 4) == v;
-}
-
-static bool fits_pid(const struct finder *f, uint32_t off)
-{
-	return pair_is(f, 0, off, 0) && pair_is(f, 1, off, 1) && pair_is(f, 2, off, 2);
-}
-
-/* real_parent and parent: task 0's own, and task 0 for 1 and 2. */
-static bool fits_real_parent(const struct finder *f, uint32_t off)
-{
-	uint64_t init = f->addr[0];
-	return word_at(f, 0, off) == init && word_at(f, 1, off) == init && word_at(f, 1, off + f->s->word) == init &&
-		word_at(f, 2, off) == init;
-}
-
-static bool fits_group_leader(const struct finder *f, uint32_t off)
-{
-	return word_at(f, 0, off) == f->addr[0] && word_at(f, 1, off) == f->addr[1] && word_at(f, 2, off) == f->addr[2];
-}
-
-/* mm and active_mm: the same in a program, no mm in kernel threads. */
-static bool fits_mm(const struct finder *f, uint32_t off)
-{
-	return is_kernel(f->s, word_at(f, 1, off)) && word_at(f, 1, off) == word_at(f, 1, off + f->s->word) &&
-		!word_at(f, 0, off) && !word_at(f, 2, off);
-}
-
-/* The stack ends in a magic word: at its base, or behind the thread_info that lies there and points back. */
-static bool fits_stack(const struct finder *f, uint32_t off)
-{
-	for (unsigned int t = 0; t < 3; t++) {
-		uint64_t stack = word_at(f, t, off), word;
-		uint32_t ti = f->s->layout->thread_info_task;
-		bool on_stack = f->s->entry->current == OST_CURRENT_R9_THREAD_INFO;
-		if (!is_kernel(f->s, stack) || stack & 0xfff ||
-				ost_failed(ost_mem_read_uint(f->mem, stack + (on_stack ? ti : 0), f->s->word, &word)) ||
-				(on_stack ? word != f->addr[t] : (uint32_t)word != STACK_END_MAGIC)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static uint32_t find_field(const struct finder *f, uint32_t from, uint32_t to, uint32_t step, fits_fn fits)
-{
-	for (uint32_t off = from; off < to && off + 8 <= TASK_MAX; off += step) {
-		if (fits(f, off)) {
-			return off;
-		}
-	}
-	return OST_NO_OFFSET;
 }
 
 /* ---- mm->pgd ---- */
@@ -477,6 +492,61 @@ static struct ost_status find_fields(struct finder *f)
 	return ost_ok();
 }
 
+/* By the current task of each core. */
+static struct ost_status find_by_current(struct finder *f)
+{
+	struct ost_status status = no_list();
+	for (unsigned int i = 0; i < f->s->n_cpus; i++) {
+		uint64_t current;
+		status = ost_task_current(f->s, &f->s->cpus[i], &current);
+		if (!ost_failed(status)) {
+			status = find_list(f, current);
+		}
+		if (!ost_failed(status) || is_fatal(status)) {
+			break;
+		}
+	}
+	return status;
+}
+
+/*
+ * A task that has left the list since, or is gone, still names its parents, which mostly live longer: real_parent and
+ * parent are the same, so every pointer that stands there twice may be one.
+ */
+static struct ost_status find_by_parent(struct finder *f, uint64_t current)
+{
+	uint64_t pair[PAIRS_MAX];
+	unsigned int pairs = 0, w = f->s->word;
+	OST_TRY(read_task(f, current, 0));
+	for (uint32_t off = 0; off + 2 * w <= TASK_MAX && pairs < PAIRS_MAX; off += w) {
+		uint64_t p = word_at(f, 0, off);
+		if (is_kernel(f->s, p) && p == word_at(f, 0, off + w) && p - current >= TASK_MAX && (!pairs || p !=
+				pair[pairs - 1])) {
+			pair[pairs++] = p;
+		}
+	}
+	for (unsigned int i = 0; i < pairs; i++) {
+		struct ost_status status = find_list(f, pair[i]);
+		if (!ost_failed(status) || is_fatal(status)) {
+			return status;
+		}
+	}
+	return no_list();
+}
+
+static struct ost_status find_by_parents(struct finder *f)
+{
+	struct ost_status status = no_list();
+	for (unsigned int i = 0; i < f->s->n_cpus && ost_failed(status) && !is_fatal(status); i++) {
+		uint64_t current;
+		status = ost_task_current(f->s, &f->s->cpus[i], &current);
+		if (!ost_failed(status)) {
+			status = find_by_parent(f, current);
+		}
+	}
+	return status;
+}
+
 struct ost_status ost_task_find(struct ost_task_search *s)
 {
 	struct finder *f = calloc(1, sizeof(*f));
@@ -491,15 +561,11 @@ struct ost_status ost_task_find(struct ost_task_search *s)
 	f->s = s;
 	f->mem = &s->vm->mem;
 	f->budget = NODES_TOTAL;
-	for (unsigned int i = 0; i < s->n_cpus; i++) {
-		uint64_t current;
-		status = ost_task_current(s, &s->cpus[i], &current);
-		if (!ost_failed(status)) {
-			status = find_list(f, current);
-		}
-		if (!ost_failed(status) || is_fatal(status)) {
-			break;
-		}
+	f->tasks_left = TASKS_READ;
+	status = find_by_current(f);
+	if (ost_failed(status) && !is_fatal(status)) {
+		struct ost_status second = find_by_parents(f);
+		status = ost_failed(second) && !is_fatal(second) ? status : second;
 	}
 	if (!ost_failed(status)) {
 		status = find_fields(f);

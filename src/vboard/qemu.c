@@ -12,13 +12,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define RAM_BASE 0x40000000ull /* of QEMU's virt machine */
-#define START_TIMEOUT_MS 20000
+#define MAX_STATE (1 << 20)
 #define REPLY_TIMEOUT_MS 20000
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct vb_qemu *qemu, const char *format, ...)
@@ -607,27 +606,22 @@ static void patch_current(const uint8_t *cpu, const uint32_t core[17], struct vb
 
 bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret)
 {
-	char path[96], text[256];
+	uint8_t *data = malloc(MAX_STATE);
 	const uint8_t *cpu, *common;
-	uint8_t *data = NULL;
-	size_t len = 0;
-	FILE *file;
+	char text[256];
+	ssize_t len;
 	bool ok;
 
-	snprintf(path, sizeof(path), "%s/state", qemu->dir);
-	snprintf(
-		text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'%s','live':false}}", path);
-	if (!qmp_command(qemu, text))
+	snprintf(text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'/proc/self/fd/%d',"
+		"'live':false}}", qemu->state_fd);
+	if (!data || !qmp_command(qemu, text)) {
+		free(data);
 		return false;
-	qemu->round_trips++;
-	file = fopen(path, "rb");
-	if (file) {
-		data = malloc(1 << 20);
-		len = data ? fread(data, 1, 1 << 20, file) : 0;
-		fclose(file);
 	}
-	cpu = len ? find_section(data, len, "cpu", thread, CPU_SIZE) : NULL;
-	common = len ? find_section(data, len, "cpu_common", thread, 8) : NULL;
+	qemu->round_trips++;
+	len = pread(qemu->state_fd, data, MAX_STATE, 0);
+	cpu = len > 0 ? find_section(data, (size_t)len, "cpu", thread, CPU_SIZE) : NULL;
+	common = len > 0 ? find_section(data, (size_t)len, "cpu_common", thread, 8) : NULL;
 	ok = cpu && common && parse_hidden(cpu, core, ret);
 	if (ok) {
 		patch_current(cpu, core, ret);
@@ -639,7 +633,7 @@ bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32
 
 /* Process ------------------------------------------------------------------------------------------------------- */
 
-static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
+static bool make_memory(struct vb_qemu *qemu, unsigned int mib)
 {
 	void *map;
 
@@ -648,6 +642,9 @@ static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
 	qemu->ram_fd = memfd_create("guest-ram", 0);
 	if (qemu->ram_fd < 0 || ftruncate(qemu->ram_fd, (off_t)qemu->ram_size))
 		return fail(qemu, "no memory for the guest's RAM: %s", strerror(errno));
+	qemu->state_fd = memfd_create("saved-state", 0);
+	if (qemu->state_fd < 0)
+		return fail(qemu, "no memory for the saved state: %s", strerror(errno));
 	map = mmap(NULL, qemu->ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, qemu->ram_fd, 0);
 	if (map == MAP_FAILED)
 		return fail(qemu, "cannot map the guest's RAM: %s", strerror(errno));
@@ -655,43 +652,30 @@ static bool make_ram(struct vb_qemu *qemu, unsigned int mib)
 	return true;
 }
 
-static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, pid_t parent)
+/* QEMU's ends of the sockets; the numbers are the same in the child. */
+struct child_fds {
+	int gdb, qmp;
+};
+
+static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, const struct child_fds *fds,
+	pid_t parent)
 {
-	char smp[16], memory[32], backend[96], gdb[128], qmp[128];
+	char smp[16], memory[32], backend[96], gdb[64], qmp[64];
 	const char *argv[48];
+	sigset_t none;
 	size_t n = 0;
 
 	snprintf(smp, sizeof(smp), "%u", config->cpus);
 	snprintf(memory, sizeof(memory), "%uM", config->ram_mib);
 	snprintf(backend, sizeof(backend), "memory-backend-file,id=ram,size=%uM,mem-path=/proc/self/fd/%d,share=on",
 		config->ram_mib, qemu->ram_fd);
-	snprintf(gdb, sizeof(gdb), "unix:%s/gdb,server=on,wait=off", qemu->dir);
-	snprintf(qmp, sizeof(qmp), "unix:%s/qmp,server=on,wait=off", qemu->dir);
+	snprintf(gdb, sizeof(gdb), "socket,id=gdb,fd=%d", fds->gdb);
+	snprintf(qmp, sizeof(qmp), "socket,id=qmp,fd=%d", fds->qmp);
 	const char *fixed[] = {
-		config->program,
-		"-M",
-		"virt,gic-version=3,memory-backend=ram",
-		"-cpu",
-		config->cpu,
-		"-smp",
-		smp,
-		"-m",
-		memory,
-		"-object",
-		backend,
-		"-S",
-		"-gdb",
-		gdb,
-		"-qmp",
-		qmp,
-		"-nodefaults",
-		"-nographic",
-		"-monitor",
-		"none",
-		"-chardev",
-		config->serial,
-		"-serial",
-		"chardev:console",
+		config->program, "-M", "virt,gic-version=3,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory,
+		"-object", backend, "-S", "-chardev", gdb, "-gdb", "chardev:gdb", "-chardev", qmp, "-mon",
+		"chardev=qmp,mode=control", "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial,
+		"-serial", "chardev:console",
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		argv[n++] = fixed[i];
@@ -712,10 +696,9 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 		argv[n++] = "shift=0,sleep=on";
 	}
 	argv[n] = NULL;
-	sigset_t none;
-
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -725,30 +708,36 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	_exit(127);
 }
 
-static bool connect_to(struct vb_qemu *qemu, const char *name, int *fd)
+/* A connection to the child: ours is closed on exec, its is not. */
+static bool make_pair(struct vb_qemu *qemu, int *ours, int *its)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int64_t deadline = now_ms() + START_TIMEOUT_MS;
+	int pair[2];
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", qemu->dir, name);
-	for (;;) {
-		int status;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		return fail(qemu, "no socket: %s", strerror(errno));
+	fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+	*ours = pair[0];
+	*its = pair[1];
+	return true;
+}
 
-		*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (*fd < 0)
-			return fail(qemu, "no socket: %s", strerror(errno));
-		if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
-			return true;
-		close(*fd);
-		*fd = -1;
-		if (waitpid(qemu->pid, &status, WNOHANG) == qemu->pid) {
-			qemu->pid = 0;
-			return fail(qemu, "QEMU ended before it began (see its message above)");
-		}
-		if (now_ms() > deadline)
-			return fail(qemu, "QEMU does not open its sockets");
-		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+static bool spawn(struct vb_qemu *qemu, const struct vb_qemu_config *config)
+{
+	struct child_fds fds = {-1, -1};
+	pid_t parent = getpid();
+	bool ok = make_pair(qemu, &qemu->fd, &fds.gdb) && make_pair(qemu, &qemu->qmp_fd, &fds.qmp);
+
+	if (ok) {
+		qemu->pid = fork();
+		if (qemu->pid == 0)
+			exec_qemu(qemu, config, &fds, parent);
+		ok = qemu->pid > 0 ? true : fail(qemu, "cannot fork: %s", strerror(errno));
 	}
+	if (fds.gdb >= 0)
+		close(fds.gdb);
+	if (fds.qmp >= 0)
+		close(fds.qmp);
+	return ok;
 }
 
 /* The stub stops the machine when somebody connects and may say so later: ask something with an unmistakable answer. */
@@ -765,24 +754,13 @@ static bool synchronise(struct vb_qemu *qemu)
 
 bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 {
-	pid_t parent = getpid();
 	bool ok;
 
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .thread = -1};
-	snprintf(qemu->dir, sizeof(qemu->dir), "/tmp/openst-vboard-XXXXXX");
-	if (!mkdtemp(qemu->dir)) {
-		qemu->dir[0] = 0;
-		return fail(qemu, "cannot make a directory in /tmp: %s", strerror(errno));
-	}
-	ok = make_ram(qemu, config->ram_mib);
-	if (ok) {
-		qemu->pid = fork();
-		if (qemu->pid == 0)
-			exec_qemu(qemu, config, parent);
-		ok = qemu->pid > 0 ? true : fail(qemu, "cannot fork: %s", strerror(errno));
-	}
-	ok = ok && connect_to(qemu, "gdb", &qemu->fd) && synchronise(qemu) && connect_to(qemu, "qmp", &qemu->qmp_fd) &&
-		qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .thread = -1};
+	ok = make_memory(qemu, config->ram_mib) && spawn(qemu, config);
+	if (ok && !synchronise(qemu))
+		ok = fail(qemu, "QEMU ended before it began (see its message above)");
+	ok = ok && qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
 		command(qemu, "Qqemu.PhyMemMode:1") && is_ok(qemu, "physical memory access");
 	if (!ok) {
 		char error[sizeof(qemu->error)];
@@ -808,9 +786,6 @@ bool vb_qemu_powered_off(struct vb_qemu *qemu)
 
 void vb_qemu_end(struct vb_qemu *qemu)
 {
-	static const char *const names[] = {"gdb", "qmp", "state"};
-	char path[96];
-
 	if (qemu->pid > 0) {
 		kill(qemu->pid, SIGKILL);
 		waitpid(qemu->pid, NULL, 0);
@@ -823,12 +798,7 @@ void vb_qemu_end(struct vb_qemu *qemu)
 		munmap(qemu->ram, qemu->ram_size);
 	if (qemu->ram_fd > 0)
 		close(qemu->ram_fd);
-	if (qemu->dir[0]) {
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			snprintf(path, sizeof(path), "%s/%s", qemu->dir, names[i]);
-			unlink(path);
-		}
-		rmdir(qemu->dir);
-	}
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .dead = true};
+	if (qemu->state_fd > 0)
+		close(qemu->state_fd);
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .dead = true};
 }

@@ -50,8 +50,8 @@ struct vb_qemu {
 	int ram_fd;
 	uint8_t *ram;
 	uint64_t ram_base, ram_size;
-	char dir[64]; /* private directory of the sockets */
-	int qmp_fd;
+	int qmp_fd; /* its monitor's */
+	int state_fd; /* where it saves its state to */
 	char error[192];
 	bool running;
 	bool dead;

@@ -295,7 +295,7 @@ static bool breaks(const struct fake_core *c)
 static void stop(struct fake_core *c, uint32_t reason)
 {
 	c->dscr = (c->dscr & ~0x3cu) | HALTED | reason << 2;
-	c->pc_written = false;
+	c->pc_written = c->pc_unknown = false;
 	if (!c->unmoved)
 		c->stopped = c->s;
 	c->unmoved = false;
@@ -428,6 +428,11 @@ static void issue(struct fake_target *fake, struct fake_core *c, uint32_t insn)
 	if (c->dscr & STICKY)
 		return;
 	done = execute(fake, c, &c->s, insn, true);
+	if (insn == 0xe1a0c00f && c->pc_unknown)
+		c->s.r[12] = 0xbad0bad0;
+	if ((insn & 0xfffffff0) == 0xe12ff000)
+		c->pc_written = false;		/* has to be written after this */
+	c->pc_unknown = c->pc_unknown || (insn & 0xfffffff0) == 0xe12ff000 || insn == 0xe1a0f00c || insn == 0xe12fff1c;
 	if (insn == 0xe1a0f00c || insn == 0xe12fff1c)
 		c->pc_written = true;
 	if (done < 0)

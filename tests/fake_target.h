@@ -32,6 +32,7 @@ struct fake_core {
 	uint32_t dtrtx, dtrrx, stale, itr;	/* itr: kept in fast mode */
 	bool instr_seen, tx_seen;		/* by the last read of DSCR */
 	uint32_t prsr, oslsr;
+	bool pc_unknown;			/* PC or CPSR was written in this stop */
 	bool pc_written, stuck;			/* stuck: does not obey a halt request */
 	bool unmoved;				/* restarted where a breakpoint stops it again at once */
 	bool arrived;				/* stands at place[at], not yet gone from it */

@@ -515,6 +515,23 @@ static void step_done(struct ost_v7_core *core)
 
 static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit);
 
+/*
+ * Whether PC is at an enabled breakpoint. PC can be read only as long as neither it nor CPSR has been written: after
+ * that it reads as anything. A stop at a breakpoint is a fresh one.
+ */
+static struct ost_status at_enabled_unit(struct ost_v7_core *core, bool *ret)
+{
+	uint32_t bvr[OST_V7_MAX_UNITS], bcr[OST_V7_MAX_UNITS];
+
+	*ret = false;
+	OST_TRY(ost_v7_read_units(core, bvr, bcr));
+	for (unsigned int i = 0; i < core->units; i++) {
+		if ((bcr[i] & 1) && !(bcr[i] & BCR_MISMATCH) && bvr[i] == core->reg[OST_V7_PC])
+			*ret = true;
+	}
+	return ost_ok();
+}
+
 /* Past the step: the unit is a plain breakpoint again. */
 static struct ost_status end_step(struct ost_v7_core *core)
 {
@@ -534,6 +551,7 @@ static struct ost_status end_step(struct ost_v7_core *core)
 static struct ost_status settle_step(struct ost_v7_core *core)
 {
 	struct ost_v7_pass pass = core->leaving;
+	bool at_unit = false;
 
 	ost_v7_stopped(core);
 	if (!core->step_seen) {
@@ -544,7 +562,17 @@ static struct ost_status settle_step(struct ost_v7_core *core)
 	core->reg[12] = core->step_after;
 	core->have = OST_V7_BIT(12);
 	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
-	if (core->reg[OST_V7_PC] != pass.addr)
+	if (core->step_ending) {
+		OST_TRY(at_enabled_unit(core, &at_unit));
+		if (at_unit) {			/* it ran on and stopped anew */
+			OST_TRY(ost_v7_hand_over(core));
+			step_done(core);
+			return ost_ok();
+		}
+		core->reg[OST_V7_PC] = core->step_pc;
+	}
+	core->step_pc = core->reg[OST_V7_PC];
+	if (core->step_pc != pass.addr && (!core->step_cut || core->step_pc == pass.next))
 		return end_step(core);
 	core->reg[12] = core->step_before;
 	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
@@ -582,7 +610,9 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
 	queue_pc(core, pass->addr, false);
 	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS | BCR_MISMATCH);
 	queue_go(core, core->dscr | DSCR_INTDIS, &status);
+	core->step_cut = true;
 	OST_TRY(ost_v7_flush(core));
+	core->step_cut = false;
 	return wait_step(core);
 }
 
@@ -674,7 +704,10 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 
 /* ---- after a failure of the link ---- */
 
-/* Whether the core stands in the very stop that it was being led out of. */
+/*
+ * Whether the core stands in the very stop that it was being led out of, by the registers that were read then; not by PC,
+ * which may have been written.
+ */
 static bool same_stop(const struct ost_v7_core *core, const uint32_t *before, uint32_t had)
 {
 	for (unsigned int i = 0; i <= OST_V7_LR; i++) {
@@ -693,7 +726,7 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 {
 	const struct ost_v7_pass *pass = &core->leaving;
 	uint32_t pc = core->reg[OST_V7_PC], status = 0;
-	bool passed = pc == pass->next && pc != pass->addr;
+	bool passed = pc != pass->addr;		/* next, or not to be read any more since it was written */
 
 	if (pass->tell >= 0 && core->reg[pass->tell] != before[pass->tell])
 		passed = true;
@@ -733,6 +766,7 @@ struct ost_status ost_v7_repair(struct ost_v7_core *core)
 {
 	uint32_t before[OST_V7_REGS], had = core->have;
 	struct ost_status result;
+	bool elsewhere = false;
 
 	if (core->stepping)
 		return repair_step(core);
@@ -747,8 +781,10 @@ struct ost_status ost_v7_repair(struct ost_v7_core *core)
 	}
 	ost_v7_stopped(core);
 	result = ost_v7_read(core, 0x7fff | OST_V7_BIT(OST_V7_PC));
-	if (!ost_failed(result) && (core->reg[OST_V7_PC] == core->leaving.next
-			|| (core->reg[OST_V7_PC] == core->leaving.addr && same_stop(core, before, had))))
+	if (!ost_failed(result))
+		result = at_enabled_unit(core, &elsewhere);
+	elsewhere = elsewhere && core->reg[OST_V7_PC] != core->leaving.addr;
+	if (!ost_failed(result) && !elsewhere && same_stop(core, before, had))
 		result = finish_stop(core, before, had);
 	else if (!ost_failed(result))
 		result = ost_v7_hand_over(core);	/* it ran and stopped anew */
@@ -910,8 +946,8 @@ struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned in
 				"core does not stop when asked to: check that it is clocked and its debug is not locked", n);
 	}
 	result = read_stopped(&core, ret);
-	if (!ours && (core.have & OST_V7_BIT(OST_V7_PC)))
-		queue_pc(&core, core.reg[OST_V7_PC], core.reg[OST_V7_CPSR] & CPSR_T);
+	if (!ours)
+		ret->pc = ret->r[OST_V7_PC] = 0;
 	end = ours ? end_brief_stop(&core) : ost_v7_hand_over(&core);
 	return ost_failed(result) ? result : end;
 }

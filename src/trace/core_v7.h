@@ -76,7 +76,8 @@ struct ost_v7_core {
 	bool stepping;				/* by a single step: what ost_v7_repair() needs to end it */
 	bool step_seen, step_ending;		/* it is over; its unit is a breakpoint again */
 	unsigned int step_unit;
-	uint32_t step_dscr, step_before, step_after;	/* DSCR to come back to; r12 before and after */
+	bool step_cut;				/* the flush that was to begin it failed */
+	uint32_t step_dscr, step_before, step_after, step_pc;	/* DSCR to come back to; r12 before and after; PC after */
 	uint64_t flushes;			/* caused by this core */
 	uint64_t repairs;			/* stops that were ended after a failure of the link */
 	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */
@@ -165,7 +166,8 @@ struct ost_status ost_v7_diagnose(struct ost_v7_core *core) OST_CHECK;
 
 /*
  * The state the kernel finder asks for. A running core is stopped for the time of three flushes and goes on; one that
- * is stopped already stays so, with every register as it was. OST_ERR_STATE: powered down, in reset, or it does not
+ * is stopped already stays so, with every register as it was; its PC is not told (0): whoever stopped it may have
+ * written PC or CPSR, and then PC cannot be read back, but has to be written before the core runs. OST_ERR_STATE: powered down, in reset, or it does not
  * stop within 100 ms. `cpu` in ret is the target's core number.
  */
 struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n,

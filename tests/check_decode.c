@@ -582,6 +582,11 @@ START_TEST(test_socket_addresses)
 	LINE("connect(3, {sa_family=AF_UNIX}, 2) = 0", "connect", 0, 3, A + 0x300, 2);
 	LINE("connect(3, {sa_family=AF_NETLINK, nl_pid=5, nl_groups=00000000}, 12) = 0", "connect", 0, 3, A + 0x400, 12);
 	LINE("connect(3, {sa_family=0xffff /* AF_??? */, sa_data=\"\\1\\2\\0\\0\"}, 6) = 0", "connect", 0, 3, A + 0x500, 6);
+	fixture_put(&f, A + 0x600, "\x11\0\x08\0\1\0\0\0\1\0\0\6\xff\1\2\3\4\5\0\0", 20);
+	LINE("connect(3, {sa_family=AF_PACKET, sll_protocol=htons(ETH_P_IP), sll_ifindex=1, sll_hatype=ARPHRD_ETHER, "
+			"sll_pkttype=PACKET_HOST, sll_halen=6, sll_addr=[0xff, 0x1, 0x2, 0x3, 0x4, 0x5]}, 20) = 0", "connect", 0, 3, A + 0x600,
+			20);
+	LINE("socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)) = 5", "socket", 5, 17, 2, 8);
 	LINE("connect(3, 0x10000, -1) = -1 EINVAL (Invalid argument)", "connect", -22, 3, A, 0xffffffff);
 	LINE("connect(3, 0x10000, 1) = -1 EINVAL (Invalid argument)", "connect", -22, 3, A, 1);
 	LINE("socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_TCP) = 3", "socket", 3, 2, 02000001, 6);
@@ -680,6 +685,8 @@ START_TEST(test_other_files)
 	LINE("pipe2(0x20100, O_CLOEXEC) = -1 EMFILE (Too many open files)", "pipe2", -24, B + 0x100, O_CLOEXEC);
 	LINE("getcwd(\"src\", 4096) = 4", "getcwd", 4, A, 4096);
 	LINE("readlink(\"src\", \"da\", 64) = 2", "readlink", 2, A, A + 0x300, 64);
+	LINE("syslog(10 /* SYSLOG_ACTION_SIZE_BUFFER */) = 131072", "syslog", 131072, 10, A, 5);
+	LINE("syslog(3 /* SYSLOG_ACTION_READ_ALL */, \"src\", 100) = 3", "syslog", 3, 3, A, 100);
 	WORDS(B + 0x200, 3);
 	LINE("sched_getaffinity(0, 128, [0 1]) = 4", "sched_getaffinity", 4, 0, 128, B + 0x200);
 	LINE("prctl(PR_SET_NAME, \"data\") = 0", "prctl", 0, 15, A + 0x300);

@@ -25,6 +25,8 @@ enum ioctl_kind {
 	IOCTL_UINT64_OUT,
 	IOCTL_INTERFACE_IN,
 	IOCTL_INTERFACE_OUT,
+	IOCTL_RTC_IN,
+	IOCTL_RTC_OUT,
 };
 
 /* By number; what isn't here is shown as a word. */
@@ -47,9 +49,11 @@ static const struct {
 	{ 0x8916, IOCTL_INTERFACE_IN }, { 0x8917, IOCTL_INTERFACE_OUT }, { 0x8918, IOCTL_INTERFACE_IN },
 	{ 0x8919, IOCTL_INTERFACE_OUT }, { 0x891a, IOCTL_INTERFACE_IN }, { 0x891b, IOCTL_INTERFACE_OUT },
 	{ 0x891c, IOCTL_INTERFACE_IN }, { 0x891d, IOCTL_INTERFACE_OUT }, { 0x8921, IOCTL_INTERFACE_OUT },
-	{ 0x8922, IOCTL_INTERFACE_IN }, { 0x8933, IOCTL_INTERFACE_OUT }, { 0x8942, IOCTL_INTERFACE_OUT },
+	{ 0x8922, IOCTL_INTERFACE_IN }, { 0x8927, IOCTL_INTERFACE_OUT },
+	{ 0x8933, IOCTL_INTERFACE_OUT }, { 0x8942, IOCTL_INTERFACE_OUT },
 	{ 0x8943, IOCTL_INTERFACE_IN }, { 0x40045431, IOCTL_INT_IN }, { 0x80045430, IOCTL_INT_OUT },
 	{ 0x80041272, IOCTL_UINT64_OUT }, { 0x80045432, IOCTL_INT_OUT }, { 0x80081272, IOCTL_UINT64_OUT },
+	{ 0x80247009, IOCTL_RTC_OUT }, { 0x4024700a, IOCTL_RTC_IN },
 };
 
 static enum ioctl_kind ioctl_kind(uint64_t request)
@@ -159,6 +163,15 @@ static void modem(struct dec *d, struct ost_value *parent, const char *name, uin
 		dec_addr(d, parent, name, addr);
 }
 
+static void hardware_address(struct dec *d, struct ost_value *st, const uint8_t *bytes)
+{
+	struct ost_value *addr = dec_list(d, st, "ifr_hwaddr", OST_VALUE_STRUCT);
+
+	dec_enum(d, addr, "sa_family", SET_hardware_types, ost_le16(bytes));
+	dec_text(d, addr, "sa_data", ost_record_text(d->record, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[2], bytes[3],
+			bytes[4], bytes[5], bytes[6], bytes[7]), 0);
+}
+
 /*
  *	ifreq: name (16 bytes), then what the request is about
  */
@@ -175,6 +188,9 @@ static void interface_value(struct dec *d, struct ost_value *st, uint64_t reques
 	case 0x8921:
 	case 0x8922:
 		dec_int(d, st, "ifr_mtu", (int32_t)ost_le32(bytes));
+		break;
+	case 0x8927:
+		hardware_address(d, st, bytes);
 		break;
 	case 0x8933:
 		dec_int(d, st, "ifr_ifindex", (int32_t)ost_le32(bytes));
@@ -227,6 +243,10 @@ static void ioctl_in(struct dec *d, struct ost_value *parent, const char *name, 
 	case IOCTL_ULONG_OUT:
 		dec_num_at(d, parent, name, u, d->word, OST_VALUE_UINT);
 		break;
+	case IOCTL_RTC_IN:
+	case IOCTL_RTC_OUT:
+		dec_struct_at(d, parent, name, STRUCT_rtc_time, u);
+		break;
 	case IOCTL_UINT64_OUT:
 		dec_num_at(d, parent, name, u, 8, OST_VALUE_UINT);
 		break;
@@ -273,6 +293,7 @@ void special_ioctl(struct dec *d, struct ost_value *parent, const char *name, ui
 	case IOCTL_WINSIZE_OUT:
 	case IOCTL_ULONG_OUT:
 	case IOCTL_UINT64_OUT:
+	case IOCTL_RTC_OUT:
 		if (!dec_late(d, parent, name, u, OST_VALUE_LATE_COMMA))
 			ioctl_in(d, parent, name, u, kind);
 		break;

@@ -22,6 +22,7 @@ enum {
 	LEVEL_TCP = 6,
 	LEVEL_UDP = 17,
 	LEVEL_IPV6 = 41,
+	LEVEL_PACKET = 263,
 	LEVEL_NETLINK = 270,
 	OPTION_ERROR = 4,
 	OPTION_LINGER = 13,
@@ -48,12 +49,22 @@ void special_socket_type(struct dec *d, struct ost_value *parent, const char *na
 		dec_flags(d, flags, NULL, SET_socket_flags, rest);
 }
 
+/* Of a packet socket; u is in the host's order. */
+static void ether_protocol(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	struct ost_value *call = ost_value_add_text(d->record, parent, name, OST_VALUE_FUNCTION, "htons", u);
+
+	dec_enum(d, call, NULL, SET_ether_protocols, u);
+}
+
 void special_protocol(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
 	if (d->arg[0] == FAMILY_INET || d->arg[0] == FAMILY_INET6)
 		dec_enum(d, parent, name, SET_inet_protocols, u);
 	else if (d->arg[0] == FAMILY_NETLINK)
 		dec_enum(d, parent, name, SET_netlink_protocols, u);
+	else if (d->arg[0] == FAMILY_PACKET)
+		ether_protocol(d, parent, name, (u & 0xff) << 8 | (u >> 8 & 0xff));
 	else
 		dec_uint(d, parent, name, u & UINT32_MAX);
 }
@@ -128,6 +139,24 @@ static void sockaddr_netlink(struct dec *d, struct ost_value *st, const uint8_t 
 	dec_text(d, st, "nl_groups", ost_record_text(d->record, groups ? "%#08x" : "%08x", groups), groups);
 }
 
+/* The interface is shown by its number: its name is only known in the guest. */
+static void sockaddr_packet(struct dec *d, struct ost_value *st, const uint8_t *bytes)
+{
+	unsigned int n = bytes[11] < 8 ? bytes[11] : 8;
+	struct ost_value *addr;
+
+	ether_protocol(d, st, "sll_protocol", (uint64_t)bytes[2] << 8 | bytes[3]);
+	dec_int(d, st, "sll_ifindex", (int32_t)ost_le32(bytes + 4));
+	dec_enum(d, st, "sll_hatype", SET_hardware_types, ost_le16(bytes + 8));
+	dec_enum(d, st, "sll_pkttype", SET_packet_types, bytes[10]);
+	dec_uint(d, st, "sll_halen", bytes[11]);
+	if (!n)
+		return;
+	addr = dec_list(d, st, "sll_addr", OST_VALUE_ARRAY);
+	for (unsigned int i = 0; i < n; i++)
+		dec_hex(d, addr, NULL, bytes[12 + i]);
+}
+
 struct ost_value *dec_sockaddr_bytes(struct dec *d, struct ost_value *parent, const char *name,
 		const uint8_t *bytes, size_t len)
 {
@@ -143,6 +172,8 @@ struct ost_value *dec_sockaddr_bytes(struct dec *d, struct ost_value *parent, co
 		sockaddr_inet6(d, st, bytes, len);
 	else if (family == FAMILY_NETLINK && len >= 12)
 		sockaddr_netlink(d, st, bytes);
+	else if (family == FAMILY_PACKET && len >= 20)
+		sockaddr_packet(d, st, bytes);
 	else if (len > 2)
 		ost_value_add_bytes(d->record, st, "sa_data", bytes + 2, len - 2);
 	return st;
@@ -277,13 +308,12 @@ void special_fromlen(struct dec *d, struct ost_value *parent, const char *name, 
 
 /* ---- messages -------------------------------------------------------------------------------------------------- */
 
+/* What is in no message that is known isn't shown. */
 static void control_data(struct dec *d, struct ost_value *st, uint32_t level, uint32_t type, const uint8_t *data,
 		size_t len)
 {
 	struct ost_value *value;
 
-	if (!len)
-		return;
 	if (level == LEVEL_SOCKET && type == SCM_RIGHTS_NR && len >= 4) {
 		value = dec_list(d, st, "cmsg_data", OST_VALUE_ARRAY);
 		for (size_t at = 0; at + 4 <= len; at += 4)
@@ -293,8 +323,6 @@ static void control_data(struct dec *d, struct ost_value *st, uint32_t level, ui
 		dec_int(d, value, "pid", (int32_t)ost_le32(data));
 		dec_uint(d, value, "uid", ost_le32(data + 4));
 		dec_uint(d, value, "gid", ost_le32(data + 8));
-	} else {
-		ost_value_add_bytes(d->record, st, "cmsg_data", data, len)->flags |= OST_VALUE_HEXBYTES;
 	}
 }
 
@@ -406,7 +434,8 @@ void special_sockopt_name(struct dec *d, struct ost_value *parent, const char *n
 		uint16_t set;
 	} sets[] = {
 		{ LEVEL_IP, SET_ip_options }, { LEVEL_SOCKET, SET_socket_options }, { LEVEL_TCP, SET_tcp_options },
-		{ LEVEL_UDP, SET_udp_options }, { LEVEL_IPV6, SET_ipv6_options }, { LEVEL_NETLINK, SET_netlink_options },
+		{ LEVEL_UDP, SET_udp_options }, { LEVEL_IPV6, SET_ipv6_options }, { LEVEL_PACKET, SET_packet_options },
+		{ LEVEL_NETLINK, SET_netlink_options },
 	};
 
 	u &= UINT32_MAX;

@@ -1131,12 +1131,26 @@ void special_syslog_action(struct dec *d, struct ost_value *parent, const char *
 	dec_int(d, parent, name, (int32_t)u)->comment = text ? text : "SYSLOG_ACTION_???";
 }
 
+/* Some actions have no buffer, by number. */
+static bool syslog_is_bare(uint64_t action)
+{
+	return action <= 1 || (action >= 5 && action <= 7) || action == 9 || action == 10;
+}
+
 void special_syslog_buf(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	if (d->arg[0] >= 2 && d->arg[0] <= 4)
-		dec_buf_at(d, parent, name, u, d->ret);
-	else
+	if (syslog_is_bare(d->arg[0]))
+		return;
+	if (d->arg[0] > 4)
 		dec_addr(d, parent, name, u);
+	else if (!dec_late(d, parent, name, u, 0))
+		dec_buf_at(d, parent, name, u, d->ret);
+}
+
+void special_syslog_len(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
+{
+	if (!syslog_is_bare(d->arg[0]))
+		dec_int(d, parent, name, (int32_t)u);
 }
 
 /* ---- futex ----------------------------------------------------------------------------------------------------- */

@@ -126,7 +126,7 @@ def cable(checks, board):
     ocd = rig.OpenOcd(board, name="cable")
     board.control("link down")
     failed, text = ocd.ask("openst_start -comm exact -o /dev/null", 120)
-    checks.verdict("cable out", checks.said(failed, text, "answer|link|probe|DAP"))
+    checks.verdict("cable out", checks.said(failed, text, "answer|cable|DAP"))
     board.control("link up")
     deadline = time.monotonic() + 30
     while ocd.ask("openst_start -comm exact -o /dev/null", 120)[0] and time.monotonic() < deadline:

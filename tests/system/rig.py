@@ -378,6 +378,7 @@ class OpenOcd:
             board.folder(name + ".log"), keyboard)
         self.process.wait_output(r"Listening on port %d for tcl" % self.tcl, seconds)
         self.port = Stream(connect(self.tcl, 5))
+        self.command("version", seconds)  # answered only when init is over
 
     def ask(self, command, seconds=60):
         """(failed, text) of a Tcl command."""

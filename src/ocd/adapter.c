@@ -295,42 +295,63 @@ static int find_cores(struct ost_adapter *a, char *explain, size_t len)
 	return ERROR_OK;
 }
 
-/* A board file that has a mem_ap target says which MEM-AP reaches memory; otherwise ask the DAP, best kind first. */
+/* Kinds of MEM-AP that reach the system bus, best first. */
+static const enum ap_type memory_kinds[] = {
+	AP_TYPE_AXI_AP, AP_TYPE_AXI5_AP, AP_TYPE_AHB3_AP, AP_TYPE_AHB5_AP, AP_TYPE_AHB5H_AP,
+};
+#define MEMORY_KINDS (sizeof(memory_kinds) / sizeof(memory_kinds[0]))
+/* AP numbers are dense in practice: the search ends at this many without an identity. */
+#define ABSENT_APS 8
+
+static size_t memory_rank(uint32_t idr)
+{
+	const uint32_t mask = AP_REG_IDR_DESIGNER_MASK | AP_REG_IDR_CLASS_MASK | AP_REG_IDR_TYPE_MASK;
+	size_t rank = 0;
+
+	while (rank < MEMORY_KINDS && (idr & mask) != (uint32_t)memory_kinds[rank])
+		rank++;
+	return rank;
+}
+
+/* Keep ap when it is of a better kind than the best one so far, else give it back. Its identity, 0 for none. */
+static uint32_t consider(struct ost_adapter *a, struct adiv5_ap *ap, size_t *best, bool *answered)
+{
+	uint32_t idr = 0;
+	bool ok = dap_queue_ap_read(ap, AP_REG_IDR(a->dap), &idr) == ERROR_OK && dap_run(a->dap) == ERROR_OK;
+
+	*answered = *answered || ok;
+	if (!ok || memory_rank(idr) >= *best) {
+		dap_put_ap(ap);
+		return ok ? idr : 0;
+	}
+	if (a->memory)
+		dap_put_ap(a->memory);
+	a->memory = ap;
+	*best = memory_rank(idr);
+	return idr;
+}
+
 static int find_memory(struct ost_adapter *a, char *explain, size_t len)
 {
-	static const enum ap_type kinds[] = {
-		AP_TYPE_AXI_AP, AP_TYPE_AXI5_AP, AP_TYPE_AHB3_AP, AP_TYPE_AHB5_AP, AP_TYPE_AHB5H_AP,
-	};
-	bool found = false;
+	size_t best = MEMORY_KINDS;
+	bool answered = false;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !found; i++) {
-		/* AP numbers are dense in practice: the search ends at a few without an identity. */
-		unsigned int absent = 0;
-		for (unsigned int n = 0; n < DP_APSEL_MAX && absent < 8 && !found; n++) {
-			struct adiv5_ap *ap = dap_get_ap(a->dap, n);
-			uint32_t idr = 0;
+	for (unsigned int n = 0, absent = 0; n < DP_APSEL_MAX && absent < ABSENT_APS; n++) {
+		struct adiv5_ap *ap = dap_get_ap(a->dap, n);
 
-			if (!ap)
-				break;
-			if (dap_queue_ap_read(ap, AP_REG_IDR(a->dap), &idr) != ERROR_OK || dap_run(a->dap) != ERROR_OK)
-				idr = 0;
-			absent = idr ? 0 : absent + 1;
-			found = idr && (idr & (AP_REG_IDR_DESIGNER_MASK | AP_REG_IDR_CLASS_MASK | AP_REG_IDR_TYPE_MASK)) == (uint32_t)kinds[i];
-			if (found)
-				a->memory = ap;
-			else
-				dap_put_ap(ap);
-		}
+		if (!ap)
+			break;
+		absent = consider(a, ap, &best, &answered) ? 0 : absent + 1;
 	}
-	if (!found) {
+	if (!answered)
+		snprintf(explain, len, "the debug port does not answer: check that the board is powered and connected");
+	else if (!a->memory)
 		snprintf(explain, len, "no AHB or AXI MEM-AP on this DAP: memory cannot be read while the cores run");
-		return ERROR_FAIL;
-	}
-	if (a->memory->cfg_reg == MEM_AP_REG_CFG_INVALID && mem_ap_init(a->memory) != ERROR_OK) {
+	else if (a->memory->cfg_reg == MEM_AP_REG_CFG_INVALID && mem_ap_init(a->memory) != ERROR_OK)
 		snprintf(explain, len, "MEM-AP %u does not answer", (unsigned int)a->memory->ap_num);
-		return ERROR_FAIL;
-	}
-	return ERROR_OK;
+	else
+		return ERROR_OK;
+	return ERROR_FAIL;
 }
 
 static int collect(struct ost_adapter *a, char *explain, size_t len)

@@ -28,10 +28,10 @@ static void enter(struct vb_core *core, enum vb_v7_moe moe)
 
 static bool read_entry(struct vb_core *core)
 {
-	core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+	core->have_entry = false;
 	core->have_hidden = false;
 	core->may_wait = false;
-	return core->have_entry;
+	return vb_core_read_entry(core);
 }
 
 static bool uses_context(const struct vb_v7 *unit)
@@ -66,6 +66,8 @@ static bool check_place(struct vb_core *core)
 		enter(core, VB_MOE_VECTOR_CATCH);
 	else if (vb_v7_break_here(&core->unit, &place))
 		enter(core, VB_MOE_BREAKPOINT);
+	else
+		core->have_entry = false; /* it goes on */
 	return core->unit.halted;
 }
 
@@ -79,8 +81,10 @@ static void check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 	if (!read_entry(core))
 		return;
 	place = place_of(core);
-	if (!vb_v7_watch_hit(&core->unit, &place, stop->watch_addr, load, store))
+	if (!vb_v7_watch_hit(&core->unit, &place, stop->watch_addr, load, store)) {
+		core->have_entry = false;
 		return;
+	}
 	core->unit.wfar = place.pc - (place.cpsr & 0x20 ? 2 : 4) + (place.cpsr & 0x20 ? 4 : 8);
 	enter(core, VB_MOE_ASYNC_WATCHPOINT);
 }

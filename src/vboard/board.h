@@ -36,6 +36,8 @@ struct vb_const {
 	uint64_t value;
 };
 
+#define VB_CORE_MMU_REGS 5
+
 struct vb_core {
 	struct vb_board *board;
 	unsigned int index;
@@ -43,6 +45,7 @@ struct vb_core {
 	struct vb_arm32 arm;
 	uint32_t entry[17]; /* registers as the core stopped */
 	bool have_entry;
+	uint64_t mmu[VB_CORE_MMU_REGS]; /* what translation needs, read along with entry */
 	struct vb_qemu_hidden hidden; /* as the core stopped */
 	bool have_hidden;
 	bool may_wait; /* it may be waiting for an interrupt; the end of the halt must end that too */
@@ -73,6 +76,7 @@ struct vb_board {
 	struct vb_log log;
 	struct vb_const consts[48];
 	size_t const_count;
+	unsigned int mmu_numbers[VB_CORE_MMU_REGS]; /* QEMU's */
 	struct vb_point points[VB_BOARD_MAX_POINTS];
 	size_t point_count;
 	bool points_stale;
@@ -106,6 +110,9 @@ extern const struct vb_arm32_ops vb_core_arm32_ops;
 
 /* Reads the constants that the debug registers show, from the first core in its reset state. */
 bool vb_core_identify(struct vb_board *board, struct vb_v7_config *config);
+
+/* The registers as the core stopped, unless they are known already. The machine must be stopped. */
+bool vb_core_read_entry(struct vb_core *core);
 
 /* Writes back what the debugger changed. The machine must be stopped. */
 void vb_core_commit(struct vb_core *core);

@@ -180,17 +180,46 @@ static bool execute_at(struct vb_core *core, uint32_t insn, uint32_t va, uint64_
 	return vb_qemu_phys_write(qemu, pa, 4, &saved) && vb_qemu_read_core(qemu, core->index, regs) && ok;
 }
 
-static bool read_entry(struct vb_core *core)
+/* The system registers that every translation needs. */
+static const uint32_t mmu_keys[VB_CORE_MMU_REGS] = {
+	VB_SYS_SCTLR, VB_SYS_TTBCR, VB_SYS_TTBR0, VB_SYS_TTBR1, VB_SYS_DACR,
+};
+
+bool vb_core_read_entry(struct vb_core *core)
 {
 	if (!core->have_entry)
-		core->have_entry = vb_qemu_read_core(&core->board->qemu, core->index, core->entry);
+		core->have_entry = vb_qemu_read_state(&core->board->qemu, core->index, core->entry, core->board->mmu_numbers,
+			VB_CORE_MMU_REGS, core->mmu);
 	return core->have_entry;
+}
+
+/* A register that was read along with the core's entry into Debug state. */
+static bool find_mmu(const struct vb_core *core, uint32_t key, uint64_t *value)
+{
+	for (size_t i = 0; core->have_entry && i < VB_CORE_MMU_REGS; i++) {
+		if (mmu_keys[i] == key) {
+			*value = core->mmu[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_mmu_numbers(struct vb_board *board)
+{
+	for (size_t i = 0; i < VB_CORE_MMU_REGS; i++) {
+		const struct sysreg *reg = find_sysreg(mmu_keys[i]);
+
+		if (!reg || !vb_qemu_has_reg(&board->qemu, reg->name, reg->bits, &board->mmu_numbers[i]))
+			return false;
+	}
+	return true;
 }
 
 /* While the core is halted, nothing but commit changes what it holds, so that it is read once. */
 static bool read_hidden(struct vb_core *core)
 {
-	if (!core->have_hidden && read_entry(core))
+	if (!core->have_hidden && vb_core_read_entry(core))
 		core->have_hidden = vb_qemu_read_hidden(&core->board->qemu, core->index, core->entry, &core->hidden);
 	return core->have_hidden;
 }
@@ -209,7 +238,8 @@ static bool leave_user_mode(struct vb_core *core, uint32_t va, uint64_t pa)
 	if (!user_mode(regs))
 		return true;
 	core->arm.real = true;
-	if (vb_arm32_translate(&core->arm, regs[15] & ~3u, false, false, &own, &fsr) && in_ram(&core->board->qemu, own, 4)) {
+	if (vb_arm32_translate(&core->arm, regs[15] & ~3u, false, false, &own, &fsr) &&
+		in_ram(&core->board->qemu, own, 4)) {
 		va = regs[15] & ~3u;
 		pa = own;
 	}
@@ -312,7 +342,7 @@ static bool core_fetch(void *ctx, uint32_t r[16], uint32_t *cpsr)
 {
 	struct vb_core *core = ctx;
 
-	(void)read_entry(core);
+	(void)vb_core_read_entry(core);
 	memcpy(r, core->entry, 16 * sizeof(r[0]));
 	*cpsr = core->entry[REG_CPSR];
 	return core->have_entry;
@@ -402,7 +432,7 @@ static bool core_sys_read(void *ctx, uint32_t key, uint64_t *value)
 		return vb_arm32_sys_read(&core->arm, VB_SYS_CSSELR, &select) &&
 			find_const(core->board, KEY_CCSIDR_OF(select & 0xf), value);
 	}
-	if (find_const(core->board, key, value))
+	if (find_const(core->board, key, value) || find_mmu(core, key, value))
 		return true;
 	if (reg && vb_qemu_has_reg(&core->board->qemu, reg->name, reg->bits, &number))
 		return vb_qemu_read_reg(&core->board->qemu, core->index, number, value);
@@ -599,7 +629,7 @@ void vb_core_commit(struct vb_core *core)
 	uint64_t pa;
 	bool up = false;
 
-	if (!read_entry(core))
+	if (!vb_core_read_entry(core))
 		return;
 	if (!arm->pc_written)
 		vb_complain(&core->board->log, "core %u: restarted without the PC having been written: it goes on at the "
@@ -658,7 +688,8 @@ bool vb_core_identify(struct vb_board *board, struct vb_v7_config *config)
 		.didr = plain_read(core, "DBGDIDR", 0),
 		.devid = plain_read(core, "DBGDEVID", 0),
 	};
-	core->have_entry = vb_qemu_read_core(&board->qemu, 0, core->entry);
+	if (!find_mmu_numbers(board) || !vb_core_read_entry(core))
+		return false;
 	for (size_t i = 0; i < sizeof(cpuid_map) / sizeof(cpuid_map[0]); i++) {
 		uint64_t value = 0;
 

@@ -188,16 +188,49 @@ static bool select_thread(struct vb_qemu *qemu, unsigned int thread)
 	return true;
 }
 
-bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17])
+static bool parse_core(struct vb_qemu *qemu, uint32_t regs[17])
 {
 	uint8_t raw[17 * 4];
 
-	if (!select_thread(qemu, thread) || !command(qemu, "g"))
-		return false;
 	if (qemu->packet_len != 2 * sizeof(raw) || !unhex(qemu->packet, raw, sizeof(raw)))
 		return fail(qemu, "unexpected register packet of QEMU");
 	memcpy(regs, raw, sizeof(raw));
 	return true;
+}
+
+static bool parse_reg(struct vb_qemu *qemu, unsigned int number, uint64_t *value)
+{
+	*value = 0;
+	if (qemu->packet_len > 16 || !unhex(qemu->packet, (uint8_t *)value, qemu->packet_len / 2))
+		return fail(qemu, "QEMU does not give register %u", number);
+	return true;
+}
+
+bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17])
+{
+	return select_thread(qemu, thread) && command(qemu, "g") && parse_core(qemu, regs);
+}
+
+/* The requests go out together; the stub answers them one after the other. */
+bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17], const unsigned int *numbers,
+	size_t count, uint64_t *values)
+{
+	uint64_t trips = qemu->round_trips;
+	bool ok;
+
+	if (!select_thread(qemu, thread) || !send_packet(qemu, "g", 1))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		char text[16];
+
+		if (!send_packet(qemu, text, (size_t)snprintf(text, sizeof(text), "p%x", numbers[i])))
+			return false;
+	}
+	qemu->round_trips = trips + 1;
+	ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_core(qemu, regs);
+	for (size_t i = 0; i < count; i++)
+		ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_reg(qemu, numbers[i], &values[i]) && ok;
+	return ok;
 }
 
 bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17])
@@ -221,12 +254,7 @@ bool vb_qemu_has_reg(const struct vb_qemu *qemu, const char *name, unsigned int 
 
 bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t *value)
 {
-	*value = 0;
-	if (!select_thread(qemu, thread) || !command(qemu, "p%x", number))
-		return false;
-	if (qemu->packet_len > 16 || !unhex(qemu->packet, (uint8_t *)value, qemu->packet_len / 2))
-		return fail(qemu, "QEMU does not give register %u", number);
-	return true;
+	return select_thread(qemu, thread) && command(qemu, "p%x", number) && parse_reg(qemu, number, value);
 }
 
 bool vb_qemu_write_reg(
@@ -332,7 +360,11 @@ bool vb_qemu_wait(struct vb_qemu *qemu, int timeout_ms, struct vb_qemu_stop *ret
 		return false;
 	qemu->running = false;
 	qemu->thread = -1;
-	return parse_stop(qemu, ret);
+	if (!parse_stop(qemu, ret))
+		return false;
+	if (ret->trap)
+		qemu->thread = (int)ret->thread; /* the stub has turned to the thread that it names */
+	return true;
 }
 
 bool vb_qemu_monitor(struct vb_qemu *qemu, const char *text)

@@ -78,6 +78,9 @@ void vb_qemu_end(struct vb_qemu *qemu);
 
 /* The core registers r0-r15, CPSR: 17 words. One round trip (two if another thread was selected). */
 bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17]);
+/* The same, and some other registers by their numbers, in one round trip. */
+bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17], const unsigned int *numbers,
+	size_t count, uint64_t *values);
 /* All 17; the CPSR is written last, so its mode must be the one the core is in. */
 bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17]);
 

@@ -3,6 +3,7 @@
 """The acid test of the virtual board: stock OpenOCD, with nothing of ours in it, debugs the Cortex-A15 guest."""
 
 import re
+import subprocess
 import time
 
 import rig
@@ -41,10 +42,10 @@ def reg(ocd, *names, target="virt.cpu0"):
 
 
 def halt(ocd):
-    ocd.command("halt; wait_halt 5000")
+    ocd.command("halt; wait_halt 20000")
 
 
-def wait_stop(board, ocd, seconds=10):
+def wait_stop(board, ocd, seconds=30):
     """Until OpenOCD has noticed the halt on all cores (wait_halt polls but one of them)."""
     deadline = time.monotonic() + seconds
     cores = ["virt.cpu%d" % n for n in range(board.smp)]
@@ -138,7 +139,7 @@ def breakpoint_and_steps(board, ocd, at):
     deadline = time.monotonic() + 3
     while board.console.drain(0.1) == b"" and time.monotonic() < deadline:
         if any(board.halted()):
-            ocd.command("rbp all; wait_halt 5000; resume")
+            ocd.command("rbp all; wait_halt 20000; resume")
             break
     ocd.command("targets virt.cpu0")
     halt(ocd)
@@ -174,7 +175,7 @@ def contexts(board, ocd, at):
     halt(ocd)
     ocd.command("bp 0x%x 4 hw" % at["local_restart"])
     ocd.command("resume")
-    ocd.command("wait_halt 10000")
+    ocd.command("wait_halt 30000")
     context = int(ocd.command("arm mrc 15 0 13 0 1"), 0)
     ocd.command("rbp all")
     check(context & 0xff, "CONTEXTIDR 0x%x has no ASID" % context)
@@ -215,12 +216,12 @@ def watchpoint(board, ocd, at):
     ocd.command("bp 0x%x 4 hw" % at["ret_fast_syscall"])
     ocd.command("resume")
     board.console.start("cat /proc/uptime >/dev/null")
-    ocd.command("wait_halt 10000")
+    ocd.command("wait_halt 30000")
     ocd.command("rbp all")
     stack = reg(ocd, "sp_svc")
     ocd.command("wp 0x%x 4 w" % (stack + 8))
     ocd.command("resume")
-    ocd.command("wait_halt 10000")
+    ocd.command("wait_halt 30000")
     dscr = words(ocd, "virt.apb", CORE + 0x88, 1)[0]
     check(dscr >> 2 & 0xf in (2, 10), "halted for reason %d, not a watchpoint" % (dscr >> 2 & 0xf))
     ocd.command("rwp 0x%x" % (stack + 8))
@@ -235,7 +236,7 @@ def vector_catch(board, ocd):
     ocd.command("virt.apb write_memory 0x%x 32 {0x%x}" % (CORE + 0x1c, 1 << 26))  # supervisor call
     ocd.command("resume")
     board.console.start("cat /proc/uptime >/dev/null")
-    ocd.command("wait_halt 10000")
+    ocd.command("wait_halt 30000")
     dscr = words(ocd, "virt.apb", CORE + 0x88, 1)[0]
     check(dscr >> 2 & 0xf == 5 and reg(ocd, "pc") == 0xffff0008, "no vector catch: DSCR 0x%x, PC 0x%x" % (dscr, reg(ocd, "pc")))
     ocd.command("virt.apb write_memory 0x%x 32 {0}" % (CORE + 0x1c))
@@ -354,12 +355,17 @@ def unkind():
 def without_linux():
     """A board with a loop in place of Linux; then one that is held in reset."""
     board = rig.Board(rig.Folder(), "--bare", wait=False)
-    ocd = rig.OpenOcd(board, "-c", APB, stock=True)
+    ocd = rig.OpenOcd(board, "-c", APB, stock=True, batch=True)
     halt(ocd)
     first = reg(ocd, "r0")
     for _ in range(4):
         ocd.command("step")
     check(reg(ocd, "r0") - first == 2, "4 steps of a loop of 2 instructions count %d" % (reg(ocd, "r0") - first))
+    board.control("link down")
+    failed, text = ocd.ask("virt.apb read_memory 0x%x 32 1" % CORE)
+    check(failed, "with the cable out a register reads as %s" % text)
+    board.control("link up")
+    ocd.ask("virt.dap init")
     ocd.shutdown()
     board.close()
     board = rig.Board(rig.Folder(), "--bare", "--hold-reset", wait=False)
@@ -369,10 +375,35 @@ def without_linux():
     check(failed and board.halted() == [False], "a core held in reset was halted")
     ocd.shutdown()
     board.close()
-    ok("a board without Linux, a core held in reset")
+    ok("a board without Linux through the vdebug driver, a core held in reset")
+
+
+BAD = [
+    ([], "no guest"),
+    (["--bare"], "no probe"),
+    (["--kernel", "/nonexistent/kernel", "--bitbang", "0"], "No such file"),
+    (["--bare", "--bitbang", "99999"], "between 0 and 65535"),
+    (["--bare", "--bitbang", "/nonexistent/socket"], "cannot listen"),
+    (["--bare", "--bitbang", "0", "--smp", "9"], "from 1 to 4"),
+    (["--bare", "--bitbang", "0", "--cpu", "cortex-a8"], "cortex-a15"),
+    (["--bare", "--bitbang", "0", "--qemu", "/nonexistent/qemu"], "cannot run"),
+    (["--bare", "--bitbang", "0", "--console", "/nonexistent/console"], "QEMU ended before it began"),
+    (["--bare", "--bitbang", "0", "--frobnicate"], "unrecognized option"),
+    (["--bare", "--bitbang", "0", "stray"], "unexpected argument"),
+]
+
+
+def bad_options():
+    for args, reason in BAD:
+        done = subprocess.run([rig.program("openst-vboard")] + args, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=30, check=False)
+        check(done.returncode in (1, 2) and reason in done.stderr and "ready" not in done.stdout,
+              "%s: status %d, '%s'" % (" ".join(args), done.returncode, done.stderr.strip()))
+    ok("%d bad command lines are refused with a reason" % len(BAD))
 
 
 def main():
+    bad_options()
     for smp in (1, 2):
         debug(smp)
     unkind()

@@ -97,8 +97,18 @@ static void feed(struct ost_v7_core *core, uint32_t insn)
 		get(core, DSCR, &core->status[OST_V7_MAX_FETCHES]);
 }
 
+/* A word that a failure of the link left in DTRRX goes through r12: not before that was read. */
+static void queue_drain(struct ost_v7_core *core)
+{
+	if (core->dscr & DSCR_RXFULL)
+		feed(core, FROM_DTR(12));
+	core->scratched = core->scratched || (core->dscr & DSCR_RXFULL);
+	core->dscr &= ~DSCR_RXFULL;
+}
+
 static void queue_set(struct ost_v7_core *core, unsigned int reg, uint32_t val)
 {
+	queue_drain(core);
 	put(core, DTRRX, val);
 	feed(core, FROM_DTR(reg));
 }
@@ -127,14 +137,6 @@ static void queue_feeding(struct ost_v7_core *core)
 	if (core->dscr & DSCR_TXFULL)
 		get(core, DTRTX, &core->status[OST_V7_MAX_FETCHES]);
 	core->feeding = true;
-}
-
-/* The same for a word left in DTRRX, which goes through r12: not before that was read. */
-static void queue_drain(struct ost_v7_core *core)
-{
-	if (core->dscr & DSCR_RXFULL)
-		feed(core, FROM_DTR(12));
-	core->dscr &= ~DSCR_RXFULL;
 }
 
 struct ost_status ost_v7_flush(struct ost_v7_core *core)
@@ -705,8 +707,8 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 /* ---- after a failure of the link ---- */
 
 /*
- * Whether the core stands in the very stop that it was being led out of, by the registers that were read then; not by PC,
- * which may have been written.
+ * Whether the core stands in the very stop that it was being led out of, by the registers that were read then; not by
+ * PC, which may have been written.
  */
 static bool same_stop(const struct ost_v7_core *core, const uint32_t *before, uint32_t had)
 {
@@ -797,6 +799,37 @@ struct ost_status ost_v7_repair(struct ost_v7_core *core)
 	core->repairs++;
 	ost_v7_stopped(core);
 	ost_v7_queue_poll(core);
+	return ost_v7_flush(core);
+}
+
+/* ---- a stop at any place ---- */
+
+struct ost_status ost_v7_stop(struct ost_v7_core *core, bool *ret_asked)
+{
+	*ret_asked = !ost_v7_halted(core);
+	if (*ret_asked) {
+		put(core, DRCR, DRCR_HALT);
+		OST_TRY(wait_halted(core, HALT_NS));
+		*ret_asked = ost_v7_reason(core) == OST_V7_REASON_REQUEST;
+	}
+	ost_v7_stopped(core);
+	OST_TRY(ost_v7_read(core, 0x7fff));
+	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
+	if (core->reg[OST_V7_CPSR] & CPSR_T)
+		core->reg[OST_V7_PC] += 4;	/* reads as 4 ahead, not 8 */
+	return ost_ok();
+}
+
+struct ost_status ost_v7_restore(struct ost_v7_core *core)
+{
+	queue_feeding(core);
+	queue_set(core, 12, core->reg[OST_V7_DFSR]);
+	feed(core, WRITE_CP15(0u, 5u, 0u, 0u));
+	queue_set(core, 12, core->reg[OST_V7_DFAR]);
+	feed(core, WRITE_CP15(0u, 6u, 0u, 0u));
+	queue_set(core, 12, core->reg[OST_V7_DACR]);
+	feed(core, WRITE_DACR);
+	queue_set(core, 12, core->reg[12]);
 	return ost_v7_flush(core);
 }
 

@@ -77,7 +77,9 @@ struct ost_v7_core {
 	bool step_seen, step_ending;		/* it is over; its unit is a breakpoint again */
 	unsigned int step_unit;
 	bool step_cut;				/* the flush that was to begin it failed */
-	uint32_t step_dscr, step_before, step_after, step_pc;	/* DSCR to come back to; r12 before and after; PC after */
+	uint32_t step_dscr;			/* DSCR to come back to */
+	uint32_t step_before, step_after;	/* r12 */
+	uint32_t step_pc;			/* PC afterwards */
 	uint64_t flushes;			/* caused by this core */
 	uint64_t repairs;			/* stops that were ended after a failure of the link */
 	uint32_t raw[OST_V7_REGS];		/* landing places of queued reads */
@@ -152,6 +154,15 @@ struct ost_status ost_v7_repair(struct ost_v7_core *core) OST_CHECK;
 /* Leave a stop to somebody else: put r12 and DSCR back; the core stays stopped. 1 flush, 0 when nothing was touched. */
 struct ost_status ost_v7_hand_over(struct ost_v7_core *core) OST_CHECK;
 
+/*
+ * Stop a core wherever it is, or take it as it stands; *ret_asked: it stopped because of this request and is to be
+ * restarted with ost_v7_restart(). All of r0-r14, PC and CPSR are in reg[] then, read so that none is lost should the
+ * link fail. 3-4 flushes. OST_ERR_STATE when it doesn't stop within 100 ms.
+ */
+struct ost_status ost_v7_stop(struct ost_v7_core *core, bool *ret_asked) OST_CHECK;
+/* Put back what fetching may have changed and reg[] has from before: DFSR, DFAR, DACR and r12. 1 flush. */
+struct ost_status ost_v7_restore(struct ost_v7_core *core) OST_CHECK;
+
 /* Restart a core at the PC it stopped at: r12 and PC are put back. 1 flush. */
 struct ost_status ost_v7_restart(struct ost_v7_core *core) OST_CHECK;
 
@@ -165,10 +176,10 @@ void ost_v7_queue_enable(struct ost_v7_core *core, bool on);
 struct ost_status ost_v7_diagnose(struct ost_v7_core *core) OST_CHECK;
 
 /*
- * The state the kernel finder asks for. A running core is stopped for the time of three flushes and goes on; one that
+ * The state the kernel finder asks for. A running core is stopped for the time of a few flushes and goes on; one that
  * is stopped already stays so, with every register as it was; its PC is not told (0): whoever stopped it may have
- * written PC or CPSR, and then PC cannot be read back, but has to be written before the core runs. OST_ERR_STATE: powered down, in reset, or it does not
- * stop within 100 ms. `cpu` in ret is the target's core number.
+ * written PC or CPSR, and then PC cannot be read back, but has to be written before the core runs.
+ * OST_ERR_STATE: powered down, in reset, or it does not stop within 100 ms. `cpu` in ret is the target's core number.
  */
 struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n,
 		struct ost_cpu_state *ret) OST_CHECK;

@@ -132,6 +132,8 @@ static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 	}
 	for (unsigned int i = 0; i < ext->cores; i++) {
 		ext->cpu[i].stopped_ns = ost_external_now_ns(ext);
+		if (!ost_v7_halted(&ext->cpu[i].v7))
+			ext->cpu[i].brief = ext->cpu[i].mend = false;
 		if (!ext->cpu[i].down)
 			OST_TRY(after_check(ext, &ext->cpu[i]));
 	}

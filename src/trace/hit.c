@@ -301,6 +301,7 @@ struct plan {
 	struct ost_hit_history *history;		/* NULL: never leave before all is there */
 	unsigned int rounds;
 	uint32_t bytes;
+	bool again;				/* in a second stop: what lets the core go is not this */
 };
 
 static bool may_go_early(const struct ost_hit_history *history)
@@ -334,7 +335,7 @@ static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, 
 	note_failure(ext, status);
 	if (ost_failed(status))
 		return ost_ok();
-	early = final || (plan->history && may_go_early(plan->history) && plan->rounds == 0);
+	early = !plan->again && (final || (plan->history && may_go_early(plan->history) && plan->rounds == 0));
 	piece = final ? 0 : early ? plan->history->piece : OST_EXTERNAL_PIECE;
 	OST_TRY(take_wants(ext, &round, plan->event->at_entry, piece));
 	OST_TRY(take_wants(ext, &round, plan->event->at_exit, piece));
@@ -362,10 +363,90 @@ static bool wants_more(struct ost_external *ext, const struct plan *plan)
 	return ost_capture_take_wants(plan->event->at_entry, want, 1) > 0;
 }
 
+static bool is_kernel_mode(uint32_t cpsr)
+{
+	uint32_t mode = cpsr & 31;
+
+	/* neither user nor monitor nor hypervisor mode */
+	return mode != 0x10 && mode != 0x16 && mode != 0x1a;
+}
+
+/* Whether the stopped core still runs task in the kernel: then the user's memory is the task's. */
+static struct ost_status still_runs(struct ost_external *ext, struct hit *hit, uint64_t key, bool *ret)
+{
+	struct ost_v7_core *v7 = &hit->cpu->v7;
+
+	*ret = false;
+	if (!ext->current || !is_kernel_mode(v7->reg[OST_V7_CPSR]))
+		return ost_ok();
+	OST_TRY(ost_v7_read(v7, OST_V7_BIT(ext->current) | OST_V7_BIT(OST_V7_DACR) | OST_V7_BIT(OST_V7_DFSR)
+		| OST_V7_BIT(OST_V7_DFAR)));
+	*ret = v7->reg[ext->current] == key;
+	return ost_ok();
+}
+
+static struct ost_status fetch_again(struct ost_external *ext, struct hit *hit, struct plan *plan, uint64_t key)
+{
+	bool done = false, runs;
+
+	plan->again = true;
+	OST_TRY(still_runs(ext, hit, key, &runs));
+	if (!runs)
+		return ost_ok();
+	ext->stats.second_stops++;
+	while (!done)
+		OST_TRY(fetch_round(ext, hit, plan, 0, &done));
+	return ost_v7_restore(&hit->cpu->v7);
+}
+
+/* A stop that we asked for, wherever it caught the core, ends where it began. */
+static struct ost_status end_brief(struct ost_hit_cpu *cpu)
+{
+	struct ost_v7_core *v7 = &cpu->v7;
+	bool asked;
+
+	if (!(v7->have & OST_V7_BIT(OST_V7_CPSR)))
+		OST_TRY(ost_v7_stop(v7, &asked));
+	if (cpu->mend)
+		OST_TRY(ost_v7_restore(v7));
+	cpu->mend = false;
+	OST_TRY(ost_v7_restart(v7));
+	cpu->brief = false;
+	return ost_ok();
+}
+
+/*
+ * The string was longer than expected and the core has been let go: stop it once more, most likely still in the same
+ * call, and read the rest before anybody is told. Where it has reached its next breakpoint it stays there.
+ */
+static struct ost_status catch_up(struct ost_external *ext, struct hit *hit, struct plan *plan, uint64_t key)
+{
+	struct ost_hit_cpu *cpu = hit->cpu;
+	struct ost_v7_core *v7 = &cpu->v7;
+	struct ost_status status;
+	bool asked = false;
+
+	if (v7->unsure || (ost_v7_halted(v7) && ost_v7_reason(v7) != OST_V7_REASON_BREAKPOINT))
+		return ost_ok();
+	cpu->brief = !ost_v7_halted(v7);
+	status = ost_v7_stop(v7, &asked);
+	cpu->brief = cpu->brief && (asked || ost_failed(status));
+	if (!ost_failed(status))
+		status = fetch_again(ext, hit, plan, key);
+	cpu->mend = status.code == OST_ERR_LINK && (v7->have & OST_V7_BIT(OST_V7_DFSR));
+	account_stop(ext, cpu);
+	if (status.code == OST_ERR_LINK)
+		return status;				/* the next poll ends it */
+	OST_TRY(asked ? end_brief(cpu) : ost_v7_hand_over(v7));
+	return status;
+}
+
 static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit, struct ost_event *event,
 		struct ost_hit_history *history, uint32_t away)
 {
 	struct plan plan = { .event = event, .history = history };
+	struct ost_status status = ost_ok();
+	uint64_t key = reg(hit, 9);
 	bool done = false;
 
 	while (!done)
@@ -373,8 +454,9 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 	if (!history || !plan.rounds)
 		return ost_ok();
 	if (hit->left && wants_more(ext, &plan)) {
-		ext->stats.strings_late++;
 		plan.rounds++;
+		status = catch_up(ext, hit, &plan, key);
+		ext->stats.strings_late += ost_failed(status) || wants_more(ext, &plan);
 	}
 	history->one_round = plan.rounds == 1;
 	if (!history->one_round) {
@@ -384,7 +466,7 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 	} else if (history->held) {
 		history->held--;
 	}
-	return ost_ok();
+	return status;
 }
 
 /* ---- who is it ---- */
@@ -827,6 +909,14 @@ struct ost_status ost_hit_serve(struct ost_external *ext, unsigned int index, ui
 	struct hit hit = { .cpu = cpu, .index = index };
 	struct ost_status status;
 
+	*ret_foreign = false;
+	if (cpu->brief && ost_v7_reason(&cpu->v7) == OST_V7_REASON_REQUEST)
+		return end_brief(cpu);
+	cpu->brief = false;
+	ost_v7_stopped(&cpu->v7);
+	if (cpu->mend)
+		OST_TRY(ost_v7_restore(&cpu->v7));
+	cpu->mend = false;
 	*ret_foreign = ost_v7_reason(&cpu->v7) != OST_V7_REASON_BREAKPOINT;
 	if (*ret_foreign)
 		return ost_ok();

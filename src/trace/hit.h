@@ -20,6 +20,8 @@ struct ost_hit_cpu {
 	uint32_t units;				/* ours, one bit each */
 	unsigned int unit[OST_MAX_POINTS];	/* of each point */
 	uint32_t found_bvr[OST_V7_MAX_UNITS], found_bcr[OST_V7_MAX_UNITS], found_dscr;
+	bool brief;				/* asked to stop by us, to be let go again */
+	bool mend;				/* a stop was left with what ost_v7_restore() puts back */
 	bool expect_exit, expect_reads;		/* of the next hit: an exit, with memory to read */
 	uint64_t stopped_ns;			/* when the stop was seen */
 	unsigned int checked;			/* point whose unit is looked at next */

@@ -48,6 +48,7 @@ struct ost_trace_stats {
 	uint64_t repeated;		/* second passes of one exit, dropped */
 	uint64_t emit_errors;		/* emit() or plan() failed */
 	uint64_t strings_late;		/* remainders that were read at the exit instead of the entry */
+	uint64_t second_stops;		/* cores stopped once more for a remainder */
 	uint64_t faults;		/* ranges that could not be read */
 	uint64_t slow_steps;		/* hits that needed a single step */
 	uint64_t mispredicted;		/* took an entry for an exit: one more run */

@@ -30,6 +30,8 @@ IDLE_SECONDS = 2
 NS_PER_TCK = 100   # 10 MHz
 NS_PER_RUN = 125000
 
+NOISE = 1.01       # what other programs in the guest may add meanwhile
+
 # Upper limits, and lower ones where more is better.
 AT_MOST = {
     "external.a15.nopointer.queue_runs": 4, "external.a15.nopointer.tck": 4000,
@@ -51,7 +53,7 @@ class Figures:
 
     def add(self, name, value, unit):
         value = round(value, 2) if value < 1000 else round(value)
-        past = (name in AT_MOST and value > AT_MOST[name]) or (name in AT_LEAST and value < AT_LEAST[name])
+        past = (name in AT_MOST and value > AT_MOST[name] * NOISE) or (name in AT_LEAST and value < AT_LEAST[name])
         self.rows.append({"name": name, "value": value, "unit": unit, "past_limit": past})
         print("%s %s %s" % (name, value, unit), flush=True)
 

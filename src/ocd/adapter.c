@@ -365,6 +365,21 @@ static int collect(struct ost_adapter *a, char *explain, size_t len)
 	return retval == ERROR_OK ? find_memory(a, explain, len) : retval;
 }
 
+/*
+ * OpenOCD gives the event reset-start to scripts only; this comes before it. A reset is the whole system's, whichever
+ * target was selected. It may unhook, but must stay registered while the callbacks are being called.
+ */
+static int adapter_reset(struct target *target, enum target_reset_mode mode, void *priv)
+{
+	struct ost_adapter *a = priv;
+
+	(void)target;
+	(void)mode;
+	if (a->hooked)
+		a->reset(a->ctx);
+	return ERROR_OK;
+}
+
 int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *explain, size_t explain_len)
 {
 	struct ost_adapter *a;
@@ -384,6 +399,8 @@ int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *ex
 	a->target.ops = &adapter_ops;
 	a->target.ctx = a;
 	retval = collect(a, explain, explain_len);
+	if (retval == ERROR_OK)
+		retval = target_register_reset_callback(adapter_reset, a);
 	if (retval != ERROR_OK) {
 		ost_adapter_destroy(a);
 		return retval;
@@ -396,6 +413,7 @@ int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *ex
 void ost_adapter_destroy(struct ost_adapter *a)
 {
 	ost_adapter_unhook(a);
+	target_unregister_reset_callback(adapter_reset, a);
 	if (a->phys.read)
 		ost_mem_deinit(&a->phys);
 	if (a->memory)
@@ -606,16 +624,6 @@ static int adapter_timer(void *priv)
 	return jtag_get_srst() || jtag_get_trst() ? ERROR_OK : serve_all(a, TURN_NS);
 }
 
-static int adapter_event(struct target *target, enum target_event event, void *priv)
-{
-	struct ost_adapter *a = priv;
-	struct ost_adapter *owner;
-
-	if (event == TARGET_EVENT_RESET_START && core_of(target, &owner) && owner == a)
-		a->reset(a->ctx);
-	return ERROR_OK;
-}
-
 static void swap_methods(struct ost_adapter *a)
 {
 	for (unsigned int i = 0; i < a->target.cores; i++) {
@@ -634,11 +642,6 @@ int ost_adapter_hook(struct ost_adapter *a, ost_adapter_serve_fn serve, ost_adap
 
 	if (retval != ERROR_OK)
 		return retval;
-	retval = target_register_event_callback(adapter_event, a);
-	if (retval != ERROR_OK) {
-		target_unregister_timer_callback(adapter_timer, a);
-		return retval;
-	}
 	a->serve = serve;
 	a->reset = reset;
 	a->ctx = ctx;
@@ -656,7 +659,6 @@ void ost_adapter_unhook(struct ost_adapter *a)
 		return;
 	a->hooked = false;
 	target_unregister_timer_callback(adapter_timer, a);
-	target_unregister_event_callback(adapter_event, a);
 	for (unsigned int i = 0; i < a->target.cores; i++) {
 		a->core[i].target->type->poll = a->core[i].poll;
 		a->core[i].target->type->halt = a->core[i].halt;

@@ -535,6 +535,7 @@ static void print_stats(struct command_invocation *cmd, const struct ost_trace_s
 		{ "repeated", s->repeated, false },
 		{ "unreadable ranges", s->faults, false },
 		{ "late strings", s->strings_late, false },
+		{ "second stops", s->second_stops, false },
 		{ "single steps", s->slow_steps, false },
 		{ "mispredicted", s->mispredicted, false },
 		{ "rearmed", s->rearms, false },

@@ -10,10 +10,11 @@
  *
  * Memory and restart can share a run only when nothing more can be wanted once the bytes are seen. That is so when
  * plan() says final. A path's length is not known before: the tracer fetches what was enough for the last calls of this
- * number by this task group (32 bytes or more) and restarts at once; where the string turns out longer the remainder is
- * read at the call's exit and counted (strings_late), and the next calls like it are held. The first call of a kind,
- * calls after which the old memory is gone (execve and kin) and exits that are not final are always held until nothing
- * is wanted, at one run for each round, at most OST_EXTERNAL_ROUNDS.
+ * number by this task group (32 bytes or more) and restarts at once; where the string turns out longer the core is
+ * stopped once more for the remainder (second_stops); should it have gone on to another task by then, the remainder is
+ * read at the call's exit and counted (strings_late). The next calls like it are held. The first call of a kind, calls
+ * after which the old memory is gone (execve and kin) and exits that are not final are always held until nothing is
+ * wanted, at one run for each round, at most OST_EXTERNAL_ROUNDS.
  */
 #ifndef OPENST_TRACE_EXTERNAL_H
 #define OPENST_TRACE_EXTERNAL_H

@@ -35,8 +35,8 @@ struct ost_event {
 	struct ost_task task;
 	uint32_t nr;
 	uint64_t arg[7];		/* argument registers at entry (an exit carries those of its entry) */
-	uint64_t sp;			/* the task's stack pointer at entry; 0 where nobody read it: calls that take no frame from it */
-	int64_t ret;			/* exit: the return register, sign-extended from the ABI's word; raw, before restart handling */
+	uint64_t sp;			/* the task's stack pointer at entry, for calls that take a frame from it; else 0 */
+	int64_t ret;			/* exit: the return register, sign-extended; raw, before restart handling */
 	uint64_t entry_ns, time_ns;	/* host monotonic time of the call's entry and of this event */
 	struct ost_capture *at_entry;	/* borrowed; memory as of the entry, never NULL for ENTRY and EXIT */
 	struct ost_capture *at_exit;	/* borrowed; NULL at entry */

@@ -25,7 +25,7 @@ struct ost_target_ops {
 	void (*idle)(void *ctx, unsigned int tck);
 	/*
 	 * Run what is queued: 1 queue run on JTAG and SWD. OST_ERR_LINK when the DAP reported a sticky error, an overrun or
-	 * the adapter failed; then nothing of the batch may be relied on, and the DAP has been recovered as far as possible.
+	 * the adapter failed; then nothing of the batch may be relied on, and the DAP was recovered as far as possible.
 	 */
 	struct ost_status (*flush)(void *ctx) OST_CHECK;
 	/* Monotonic host time in ns. */

@@ -359,7 +359,8 @@ static int collect(struct ost_adapter *a, char *explain, size_t len)
 	int retval = find_cores(a, explain, len);
 
 	if (retval == ERROR_OK && !a->target.cores) {
-		snprintf(explain, len, "no core has been examined: power the board, release reset, then 'targets' and 'arp_examine'");
+		snprintf(explain, len, "%s",
+			"no core has been examined: power the board, release reset, then 'targets' and 'arp_examine'");
 		retval = ERROR_TARGET_NOT_EXAMINED;
 	}
 	return retval == ERROR_OK ? find_memory(a, explain, len) : retval;
@@ -521,7 +522,8 @@ static bool resume_core(struct target *target)
 		return true;
 	/* OpenOCD 0.12 resumes an SMP group through its gdb service, without looking whether there is one. */
 	if (target->smp && !target->gdb_service) {
-		LOG_ERROR("openst: %s is in an SMP group without a gdb port and cannot be resumed: enable gdb_port", target_name(target));
+		LOG_ERROR("openst: %s is in an SMP group without a gdb port and cannot be resumed: enable gdb_port",
+			target_name(target));
 		return false;
 	}
 	return target_resume(target, 1, 0, 0, 0) == ERROR_OK;

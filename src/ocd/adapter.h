@@ -58,7 +58,7 @@ void ost_adapter_breakpoints_reserve(struct ost_adapter *adapter, unsigned int c
 int ost_adapter_hook(struct ost_adapter *adapter, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset, void *ctx);
 void ost_adapter_unhook(struct ost_adapter *adapter);
 
-/* DAP transactions that were answered with WAIT and had to be sent again, and the idle clocks in use because of them. */
+/* DAP transactions that were answered with WAIT and sent again, and the idle clocks in use because of them. */
 unsigned int ost_adapter_stalls(const struct ost_adapter *adapter, unsigned int *ret_idle_tck);
 bool ost_adapter_has(const struct ost_adapter *adapter, const struct target *target);
 const char *ost_adapter_core_name(const struct ost_adapter *adapter, unsigned int core);

@@ -273,18 +273,20 @@ static int site_attach(struct command_invocation *cmd, struct site *site)
 }
 
 /*
- * What a tracer that was killed has left: armed breakpoints, and cores standing at one, which OpenOCD took for halted by
- * its user when it started.
+ * What a tracer that was killed has left: armed breakpoints, and cores standing at one, which OpenOCD took for halted
+ * by its user when it started.
  */
-static int site_clean(struct command_invocation *cmd, struct site *site, unsigned int *ret_found, uint32_t *ret_stranded)
+static int site_clean(struct command_invocation *cmd, struct site *site, unsigned int *ret_found)
 {
-	struct ost_status status = ost_session_clean(site->session, ost_adapter_away(site->adapter), ret_found, ret_stranded);
+	uint32_t stranded;
+	struct ost_status status;
 
+	status = ost_session_clean(site->session, ost_adapter_away(site->adapter), ret_found, &stranded);
 	if (ost_failed(status))
 		return report(cmd, status, NULL);
-	if (*ret_found || *ret_stranded)
+	if (*ret_found || stranded)
 		LOG_INFO("openst: a tracer that died has left %u breakpoints armed: they are disarmed", *ret_found);
-	if (!ost_adapter_resume(site->adapter, *ret_stranded))
+	if (!ost_adapter_resume(site->adapter, stranded))
 		return refuse(cmd, "a core that a dead tracer left stopped cannot be resumed: 'resume', then try again");
 	return ERROR_OK;
 }
@@ -294,11 +296,10 @@ static int site_start(struct command_invocation *cmd, struct site *site, const s
 	const char *culprit = NULL;
 	struct ost_status status;
 	unsigned int found;
-	uint32_t stranded;
 	int retval = site_attach(cmd, site);
 
 	if (retval == ERROR_OK)
-		retval = site_clean(cmd, site, &found, &stranded);
+		retval = site_clean(cmd, site, &found);
 	if (retval != ERROR_OK)
 		return retval;
 	status = ost_session_start(site->session, options, ost_adapter_away(site->adapter), &culprit);
@@ -661,7 +662,6 @@ COMMAND_HANDLER(handle_clean)
 {
 	struct site *site;
 	unsigned int found = 0;
-	uint32_t stranded = 0;
 	int retval;
 
 	if (CMD_ARGC)
@@ -674,7 +674,7 @@ COMMAND_HANDLER(handle_clean)
 	/* Without a kernel there is still something to do: see ost_session_clean(). */
 	if (ost_failed(ost_session_attach(site->session, ost_adapter_away(site->adapter))))
 		LOG_WARNING("openst: no Linux found: cores that stand at a breakpoint which is disarmed already stay so");
-	retval = site_clean(CMD, site, &found, &stranded);
+	retval = site_clean(CMD, site, &found);
 	if (retval == ERROR_OK)
 		command_print(CMD, "disarmed: %u", found);
 	return retval;

@@ -183,6 +183,29 @@ static bool third_time(void *ctx)
 	return ++*(unsigned int *)ctx > 3;
 }
 
+static struct ost_status refused(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	(void)ctx;
+	(void)buf;
+	(void)len;
+	return ost_error_at(OST_ERR_FAULT, "refused", addr);
+}
+
+/* Not "no Linux": nothing is known of what runs there. */
+START_TEST(nothing_readable)
+{
+	struct image_options options = { .kallsyms = IMAGE_B };
+	struct image *image = image_create(&options);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_mem phys;
+	ost_mem_init(&phys, refused, NULL, 0);
+	request.phys = &phys;
+	not_found(&request, OST_ERR_FAULT, "refused");
+	ost_mem_deinit(&phys);
+	image_destroy(image);
+}
+END_TEST
+
 START_TEST(progress_and_cancel)
 {
 	struct image *image = image_create(&kinds[0]);
@@ -505,6 +528,7 @@ int main(void)
 	tcase_add_test(tc, symbols_and_tasks);
 	tcase_add_test(tc, user_memory_of_a_task);
 	tcase_add_test(tc, outlives_the_program_that_ran);
+	tcase_add_test(tc, nothing_readable);
 	tcase_add_test(tc, progress_and_cancel);
 	tcase_add_test(tc, bad_states_say_what_to_do);
 	tcase_add_test(tc, another_core_will_do);

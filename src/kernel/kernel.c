@@ -25,6 +25,8 @@ struct ost_kernel {
 	struct ost_mem phys;		/* the request's, watched */
 	bool finding;
 	struct ost_status broken;	/* while finding: what ended it, whatever the search makes of it */
+	bool readable;			/* something could be read */
+	struct ost_status unreadable;	/* the first read that could not */
 	struct ost_vm constant;		/* text, rodata: kept */
 	struct ost_vm live;		/* what changes: read anew each time */
 	struct ost_layout layout;
@@ -62,6 +64,29 @@ static struct ost_status watched_read(void *ctx, uint64_t addr, void *buf, size_
 	struct ost_status status = ost_mem_read(k->request.phys, addr, buf, len);
 	if (k->finding && ost_failed(status) && status.code != OST_ERR_FAULT) {
 		k->broken = status;
+	}
+	k->readable = k->readable || !ost_failed(status);
+	if (ost_failed(status) && !ost_failed(k->unreadable)) {
+		k->unreadable = status;
+	}
+	return status;
+}
+
+/* What the search says of a target of which not a byte could be read is beside the point. */
+static struct ost_status explain(const struct ost_kernel *k, struct ost_status status)
+{
+	if (!ost_failed(status)) {
+		return status;
+	}
+	if (ost_failed(k->broken)) {
+		return k->broken;
+	}
+	if (!k->readable && ost_failed(k->unreadable)) {
+		return k->unreadable;
+	}
+	if (status.code == OST_ERR_FAULT) {
+		return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: its page tables lead to memory that can't be read",
+				status.addr);
 	}
 	return status;
 }
@@ -690,11 +715,7 @@ struct ost_status ost_kernel_find(const struct ost_kernel_request *request, stru
 		k->finding = true;
 		status = find(k);
 		k->finding = false;
-		status = ost_failed(k->broken) ? k->broken : status;
-	}
-	if (status.code == OST_ERR_FAULT) {
-		status = ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: its page tables lead to memory that can't be read",
-				status.addr);
+		status = explain(k, ost_failed(k->broken) ? k->broken : status);
 	}
 	if (ost_failed(status)) {
 		ost_kernel_destroy(k);

@@ -384,7 +384,7 @@ static enum vb_bus_result memory_read(void *ctx, uint64_t addr, unsigned int len
 	struct vb_board *board = ctx;
 	uint64_t offset;
 
-	if (!ram_offset(&board->qemu, addr, len, &offset))
+	if (board->config.secure_memory || !ram_offset(&board->qemu, addr, len, &offset))
 		return VB_BUS_FAULT;
 	*ret = 0;
 	memcpy(ret, board->qemu.ram + offset, len);
@@ -396,7 +396,7 @@ static enum vb_bus_result memory_write(void *ctx, uint64_t addr, unsigned int le
 	struct vb_board *board = ctx;
 	uint64_t offset;
 
-	if (!ram_offset(&board->qemu, addr, len, &offset))
+	if (board->config.secure_memory || !ram_offset(&board->qemu, addr, len, &offset))
 		return VB_BUS_FAULT;
 	board->memory_stops += board->qemu.running; /* QEMU must hear of it, lest it run the code that was there */
 	if (!vb_board_pause(board) || !vb_qemu_phys_write(&board->qemu, addr, len, &value))

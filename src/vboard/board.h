@@ -62,6 +62,7 @@ struct vb_board_config {
 	struct vb_qemu_config qemu;
 	unsigned int cores; /* that the board has; QEMU may have one more that only keeps the clock running */
 	unsigned int busy_tck;
+	bool secure_memory;		/* the system bus refuses the MEM-AP */
 	bool no_packed;
 	bool clock_runs;
 	bool hold_reset;

@@ -62,6 +62,7 @@ static const char usage[] =
 	"  --icount             deterministic guest time (one core at a time)\n"
 	"  --busy-ap N          an AP access stays busy for N TCK (WAIT)\n"
 	"  --no-packed          the MEM-AP has no packed transfers\n"
+	"  --secure-memory      the system bus refuses the MEM-AP, as secure memory does\n"
 	"  --clock-runs         the guest's clock runs on while its cores are halted\n"
 	"  --hold-reset         the cores are held in reset\n"
 	"  --qemu PATH          qemu-system-arm to run\n"
@@ -97,7 +98,7 @@ enum {
 	OPT_CONTROL,
 	OPT_ICOUNT,
 	OPT_BUSY_AP,
-	OPT_NO_PACKED,
+	OPT_NO_PACKED, OPT_SECURE_MEMORY,
 	OPT_CLOCK_RUNS,
 	OPT_HOLD_RESET,
 	OPT_QEMU,
@@ -123,6 +124,7 @@ static const struct option long_options[] = {
 	{"icount", no_argument, NULL, OPT_ICOUNT},
 	{"busy-ap", required_argument, NULL, OPT_BUSY_AP},
 	{"no-packed", no_argument, NULL, OPT_NO_PACKED},
+	{"secure-memory", no_argument, NULL, OPT_SECURE_MEMORY},
 	{"clock-runs", no_argument, NULL, OPT_CLOCK_RUNS},
 	{"hold-reset", no_argument, NULL, OPT_HOLD_RESET},
 	{"qemu", required_argument, NULL, OPT_QEMU},
@@ -170,6 +172,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_ICOUNT: o->board.qemu.icount = true; break;
 	case OPT_BUSY_AP: o->board.busy_tck = number("busy-ap", optarg, 0, 100000); break;
 	case OPT_NO_PACKED: o->board.no_packed = true; break;
+	case OPT_SECURE_MEMORY: o->board.secure_memory = true; break;
 	case OPT_CLOCK_RUNS: o->board.clock_runs = true; break;
 	case OPT_HOLD_RESET: o->board.hold_reset = true; break;
 	case OPT_QEMU: o->board.qemu.program = optarg; break;

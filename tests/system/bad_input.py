@@ -145,9 +145,11 @@ def cable(checks, board):
 
 def boards(checks):
     """Boards that are not ready to be traced."""
-    for what, option, says in (("no Linux", "--bare", "Linux|kernel"), ("held in reset", "--hold-reset", "reset")):
+    for what, option, says, wait in (("no Linux", "--bare", "Linux|kernel", False),
+                                     ("held in reset", "--hold-reset", "reset", False),
+                                     ("unreadable memory", "--secure-memory", "cannot be read .*MEM-AP", True)):
         folder = rig.Folder()
-        board = rig.Board(folder, option, wait=False)
+        board = rig.Board(folder, option, wait=wait)
         checks.script(what, says, "init", "openst_start -comm exact", board=board,
                       files=["board/openst-virt-a15.cfg", "openst.cfg"])
         checks.verdict("%s: nothing armed" % what, board.armed() and "; ".join(board.armed()))

@@ -41,9 +41,8 @@ struct ost_kernel_stats {
 
 /*
  * OST_ERR_STATE: the MMU is off, or cancelled. OST_ERR_NOT_FOUND: no Linux, or one without kallsyms or with no task
- * list yet. OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_FAULT when not a byte of phys could be
- * read, OST_ERR_LINK: as the source of phys reports. *ret is NULL on
- * failure.
+ * list yet. OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_FAULT when not a byte of phys could be read,
+ * OST_ERR_LINK: as the source of phys reports. *ret is NULL on failure.
  */
 struct ost_status ost_kernel_find(const struct ost_kernel_request *request, struct ost_kernel **ret) OST_CHECK;
 void ost_kernel_destroy(struct ost_kernel *kernel);

@@ -223,7 +223,8 @@ static struct ost_status read_block(struct ost_adapter *a, uint64_t addr, uint32
 		note(a, dap_queue_ap_read(ap, MEM_AP_REG_DRW(ap->dap), &words[i]));
 	if (!ost_failed(adapter_flush(a)))
 		return ost_ok();
-	return ost_error_at(OST_ERR_FAULT, "physical memory cannot be read there through the MEM-AP: secure, or not its bus?", addr);
+	return ost_error_at(OST_ERR_FAULT,
+		"physical memory cannot be read there through the MEM-AP: secure, or not its bus?", addr);
 }
 
 static struct ost_status adapter_read_phys(void *ctx, uint64_t addr, void *buf, size_t len)

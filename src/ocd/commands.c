@@ -500,18 +500,28 @@ COMMAND_HANDLER(handle_start)
 	return retval;
 }
 
-COMMAND_HANDLER(handle_stop)
+/* For commands without words: the site that was traced before, NULL for none. */
+COMMAND_HELPER(known_site, struct site **ret)
 {
 	struct target *target;
-	struct site *site;
-	struct ost_status status;
 
 	if (CMD_ARGC)
 		return ERROR_COMMAND_SYNTAX_ERROR;
 	target = selected_target(CMD);
 	if (!target)
 		return ERROR_FAIL;
-	site = site_of(target);
+	*ret = site_of(target);
+	return ERROR_OK;
+}
+
+COMMAND_HANDLER(handle_stop)
+{
+	struct site *site;
+	struct ost_status status;
+	int retval = CALL_COMMAND_HANDLER(known_site, &site);
+
+	if (retval != ERROR_OK)
+		return retval;
 	if (!site || !ost_session_busy(site->session))
 		return refuse(CMD, "nothing is traced: openst_start begins a trace");
 	status = site_stop(site);
@@ -556,17 +566,13 @@ static void print_stats(struct command_invocation *cmd, const struct ost_trace_s
 
 COMMAND_HANDLER(handle_status)
 {
-	struct target *target;
 	struct site *site;
 	const struct ost_trace_stats *stats;
 	unsigned int idle_tck;
+	int retval = CALL_COMMAND_HANDLER(known_site, &site);
 
-	if (CMD_ARGC)
-		return ERROR_COMMAND_SYNTAX_ERROR;
-	target = selected_target(CMD);
-	if (!target)
-		return ERROR_FAIL;
-	site = site_of(target);
+	if (retval != ERROR_OK)
+		return retval;
 	stats = site ? ost_session_stats(site->session) : NULL;
 	if (site && ost_session_running(site->session))
 		command_print(CMD, "tracing: external, to %s", ost_session_output(site->session));

@@ -117,7 +117,7 @@ static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state
 
 static struct ost_status find_kernel(struct ost_session *s, struct ost_kernel **ret)
 {
-	struct ost_cpu_state cpus[OST_EXTERNAL_MAX_CORES];
+	struct ost_cpu_state cpus[OST_TARGET_MAX_CORES];
 	struct ost_kernel_request request = {
 		.cpus = cpus,
 		.n_cpus = s->host.target->cores,
@@ -137,12 +137,11 @@ static bool worth_retrying(struct ost_status status)
 	return status.code == OST_ERR_NOT_FOUND || status.code == OST_ERR_FORMAT || status.code == OST_ERR_FAULT;
 }
 
-struct ost_status ost_session_attach(struct ost_session *s, uint32_t away)
+struct ost_status ost_session_attach(struct ost_session *s)
 {
 	struct ost_status status = ost_ok();
 	struct ost_kernel *kernel = NULL;
 
-	(void)away;	/* a core that is stopped already stays so: ost_v7_read_state() */
 	for (int i = 0; i < ATTACH_TRIES; i++) {
 		status = find_kernel(s, &kernel);
 		if (!ost_failed(status) || !worth_retrying(status))
@@ -219,7 +218,7 @@ static struct ost_status call_numbers(const struct ost_session_options *options,
 static struct ost_status create_tracer(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
 {
 	struct ost_trace_hooks hooks = { .ctx = s, .plan = plan_event, .emit = emit_event };
-	uint32_t reserved[OST_EXTERNAL_MAX_CORES] = { 0 };
+	uint32_t reserved[OST_TARGET_MAX_CORES] = { 0 };
 	uint32_t *nr = calloc(o->calls + 1, sizeof(*nr));
 	struct ost_trace_config config = {
 		.layout = ost_kernel_layout(s->kernel),

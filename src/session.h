@@ -55,9 +55,9 @@ void ost_session_destroy(struct ost_session *session);
 
 /*
  * Find the running kernel, or see that the one known is still there. Each core is stopped for three queue runs; then
- * memory is read while the cores run. `away`: cores that somebody else holds stopped (bit n: core n); they stay so.
+ * memory is read while the cores run. A core that somebody else holds stopped stays so.
  */
-struct ost_status ost_session_attach(struct ost_session *session, uint32_t away) OST_CHECK;
+struct ost_status ost_session_attach(struct ost_session *session) OST_CHECK;
 /*
  * Disarm what a tracer that died has left, and tell which of the cores that somebody else seems to hold stand only
  * because of it (bit n: core n): they are for the caller to resume. *ret_found: breakpoints that were armed. They are

@@ -180,7 +180,7 @@ static void check_clean(void)
 
 START_TEST(traced)
 {
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	start_plain(NULL);
 	call(GETPPID, 0, 0, 1);
 	call(OPENAT, (uint32_t)-100, USER, -2);
@@ -209,7 +209,7 @@ static void trace_with(const struct ost_session_options *options)
 {
 	const char *culprit;
 
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	good(start(options, &culprit));
 	script_of_four();
 	good(serve());
@@ -258,7 +258,7 @@ START_TEST(refused)
 	const char *culprit;
 
 	ck_assert_int_eq(start(&plain, &culprit).code, OST_ERR_STATE);	/* not attached */
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ck_assert_int_eq(start(&cases[i].options, &culprit).code, cases[i].code);
 		ck_assert_pstr_eq(culprit, cases[i].culprit);
@@ -276,7 +276,7 @@ START_TEST(disk_full)
 {
 	struct ost_status status;
 
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	start_plain("/dev/full");
 	call(GETPPID, 0, 0, 1);
 	status = serve();
@@ -297,7 +297,7 @@ START_TEST(link_down)
 	const char *culprit;
 	uint32_t foreign;
 
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	start_plain(NULL);
 	fake->dead = true;
 	ck_assert_int_eq(ost_session_serve(session, 1000000, 0, 0, &foreign).code, OST_ERR_LINK);
@@ -317,7 +317,7 @@ START_TEST(dead_tracer)
 	unsigned int found = 99;
 	uint32_t stranded = 99;
 
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	stopped_pc = image->entry;
 	good(ost_session_clean(session, 1, &found, &stranded));
 	ck_assert_uint_eq(found, 0);
@@ -330,7 +330,7 @@ END_TEST
 
 START_TEST(reset)
 {
-	good(ost_session_attach(session, 0));
+	good(ost_session_attach(session));
 	start_plain(NULL);
 	ost_session_forget(session);
 	ck_assert(!ost_session_busy(session));

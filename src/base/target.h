@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include "base/status.h"
 
+/* Bound of struct ost_target's cores: a mask of cores is a word, and whoever keeps something for each has an array. */
+#define OST_TARGET_MAX_CORES 8u
+
 struct ost_target_ops {
 	/*
 	 * Queue a read or write of core's debug register at byte offset off of its debug unit (DBGDSCR 0x088, ...).

@@ -17,7 +17,6 @@
 #include "base/bytes.h"
 #include "ocd/adapter.h"
 
-#define MAX_CORES 8
 /* One turn of the timer may last this long: telnet, gdb and Tcl are served between turns. */
 #define TURN_NS 5000000u
 #define POLL_NS 1000000u
@@ -42,7 +41,7 @@ struct core {
 struct ost_adapter {
 	struct adiv5_dap *dap;
 	struct adiv5_ap *memory;		/* a MEM-AP on the system bus; holds a reference */
-	struct core core[MAX_CORES];
+	struct core core[OST_TARGET_MAX_CORES];
 	struct ost_target target;
 	struct ost_mem phys;
 	int queue_error;			/* first failure to queue an access since the last flush */
@@ -270,8 +269,8 @@ static int add_core(struct ost_adapter *a, struct target *target, char *explain,
 			target_name(target));
 		return ERROR_OK;
 	}
-	if (a->target.cores == MAX_CORES) {
-		snprintf(explain, len, "more than %d cores on one DAP", MAX_CORES);
+	if (a->target.cores == OST_TARGET_MAX_CORES) {
+		snprintf(explain, len, "more than %u cores on one DAP", OST_TARGET_MAX_CORES);
 		return ERROR_FAIL;
 	}
 	a->core[a->target.cores++] = (struct core){

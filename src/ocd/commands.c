@@ -267,7 +267,7 @@ static void site_reset(void *ctx)
 
 static int site_attach(struct command_invocation *cmd, struct site *site)
 {
-	struct ost_status status = ost_session_attach(site->session, ost_adapter_away(site->adapter));
+	struct ost_status status = ost_session_attach(site->session);
 
 	return ost_failed(status) ? report(cmd, status, NULL) : ERROR_OK;
 }
@@ -678,7 +678,7 @@ COMMAND_HANDLER(handle_clean)
 	if (ost_session_busy(site->session))
 		return refuse(CMD, "a trace is running: openst_stop ends it and cleans up");
 	/* Without a kernel there is still something to do: see ost_session_clean(). */
-	if (ost_failed(ost_session_attach(site->session, ost_adapter_away(site->adapter))))
+	if (ost_failed(ost_session_attach(site->session)))
 		LOG_WARNING("openst: no Linux found: cores that stand at a breakpoint which is disarmed already stay so");
 	retval = site_clean(CMD, site, &found);
 	if (retval == ERROR_OK)

@@ -107,7 +107,7 @@ static struct ost_status probe_down(struct ost_external *ext)
 /* One flush: the state of every core. */
 static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 {
-	struct ost_v7_core *core[OST_EXTERNAL_MAX_CORES];
+	struct ost_v7_core *core[OST_TARGET_MAX_CORES];
 	size_t n = ost_external_active(ext, away, core);
 	struct ost_status status;
 
@@ -266,7 +266,7 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 	struct ost_status first = ost_ok();
 
 	*ret_found = 0;
-	for (unsigned int i = 0; i < target->cores && i < OST_EXTERNAL_MAX_CORES; i++) {
+	for (unsigned int i = 0; i < target->cores && i < OST_TARGET_MAX_CORES; i++) {
 		struct ost_hit_cpu cpu = { .armed = false };
 		unsigned int found = 0;
 		struct ost_status status = ost_v7_open(&cpu.v7, target, i);
@@ -504,7 +504,7 @@ struct ost_status ost_external_create(struct ost_target *target, const struct os
 	struct ost_status status;
 
 	OST_TRY(check_layout(config->layout));
-	if (!target->cores || target->cores > OST_EXTERNAL_MAX_CORES)
+	if (!target->cores || target->cores > OST_TARGET_MAX_CORES)
 		return ost_error(OST_ERR_LIMIT, "external tracing takes 1 to 8 cores");
 	ext = calloc(1, sizeof(*ext));
 	if (!ext)

@@ -25,7 +25,6 @@
 #define OST_EXTERNAL_PIECE 64u		/* bytes fetched of a string at first while the core is held */
 #define OST_EXTERNAL_ROUNDS 16u		/* of fetching in one stop */
 #define OST_EXTERNAL_BYTES 65536u	/* fetched in one stop */
-#define OST_EXTERNAL_MAX_CORES 8u
 
 struct ost_trace_config {
 	const struct ost_layout *layout;	/* copied */

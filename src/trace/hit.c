@@ -144,7 +144,7 @@ static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32
 		size_t n, bool *ret_fetched)
 {
 	const struct ost_v7_pass *pass = &ext->pass[hit->point];
-	struct ost_v7_core *poll[OST_EXTERNAL_MAX_CORES];
+	struct ost_v7_core *poll[OST_TARGET_MAX_CORES];
 	struct ost_hit_cpu *cpu = hit->cpu;
 	size_t polls = ost_external_active(ext, away, poll);
 	uint64_t repairs = cpu->v7.repairs;

@@ -46,9 +46,9 @@ struct ost_external {
 	struct ost_trace_stats stats;
 	struct ost_v7_pass pass[OST_MAX_POINTS];
 	bool verified[OST_MAX_POINTS];		/* the word under the breakpoint was seen to be the layout's */
-	struct ost_hit_cpu cpu[OST_EXTERNAL_MAX_CORES];
+	struct ost_hit_cpu cpu[OST_TARGET_MAX_CORES];
 	unsigned int cores;
-	uint32_t reserved[OST_EXTERNAL_MAX_CORES];
+	uint32_t reserved[OST_TARGET_MAX_CORES];
 	bool started;
 	bool children;				/* new tasks are seen: identities stay valid */
 	enum ost_v7_reg current;		/* register that holds the current task in kernel mode; 0: not learnt */

@@ -14,7 +14,7 @@
 /* Where every syscall passes. */
 enum ost_point_kind {
 	OST_POINT_ENTRY,		/* arguments and number in registers, before any of them can change */
-	OST_POINT_EXIT,			/* return value in r0 (arm) or pt_regs (arm64) */
+	OST_POINT_EXIT,			/* return value in r0 (arm), or the first word of pt_regs (arm64) */
 	OST_POINT_EXIT_TRACED,		/* the same for tasks with syscall work (ptrace, seccomp, audit, tracepoints) */
 	OST_POINT_EXIT_SKIPPED,		/* value is in pt_regs.r0, the call was skipped; or second pass of an exit */
 	OST_POINT_CHILD,		/* a new task's first instruction (ret_from_fork) */
@@ -25,6 +25,7 @@ struct ost_point {
 	enum ost_abi abi;
 	uint64_t addr;
 	uint32_t insn;			/* the word at addr, read from the target */
+	unsigned int frame;		/* arm64: number of the X register that holds pt_regs there; CHILD and arm: 0, not used */
 };
 
 /* How r9 or SP yields the current task at the points. */

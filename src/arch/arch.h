@@ -27,8 +27,6 @@ const struct ost_arch *ost_arch_get(enum ost_abi abi);
  * The state of one halted core that says how it translates and what it runs. 32-bit cores use the low halves; r[] is
  * r0-r14 of the mode it was halted in, then pc at [15] (Armv7), or x0-x30, sp at [31] (Armv8).
  */
-enum ost_isa { OST_ISA_V7, OST_ISA_V8 };
-
 struct ost_cpu_state {
 	enum ost_isa isa;
 	unsigned int cpu;		/* core number, as OpenOCD's coreid */

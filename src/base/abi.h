@@ -10,4 +10,10 @@ enum ost_abi {
 	OST_ABI_COUNT,
 };
 
+/* How a core is debugged and translates: its architecture, whatever ABIs its kernel serves. */
+enum ost_isa {
+	OST_ISA_V7,
+	OST_ISA_V8,		/* with a 64-bit kernel */
+};
+
 #endif /* OPENST_BASE_ABI_H */

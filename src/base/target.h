@@ -10,6 +10,7 @@
 #define OPENST_BASE_TARGET_H
 
 #include <stddef.h>
+#include "base/abi.h"
 #include "base/status.h"
 
 /* Bound of struct ost_target's cores: a mask of cores is a word, and whoever keeps something for each has an array. */
@@ -39,6 +40,7 @@ struct ost_target {
 	const struct ost_target_ops *ops;
 	void *ctx;
 	unsigned int cores;
+	enum ost_isa isa;		/* of all of them */
 };
 
 #endif /* OPENST_BASE_TARGET_H */

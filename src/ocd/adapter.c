@@ -6,7 +6,9 @@
 #include <helper/log.h>
 #include <helper/time_support.h>
 #include <jtag/jtag.h>
+#include <target/aarch64.h>
 #include <target/arm_adi_v5.h>
+#include <target/arm_cti.h>
 #include <target/breakpoints.h>
 #include <target/cortex_a.h>
 #include <target/register.h>
@@ -31,6 +33,8 @@ struct core {
 	struct target *target;
 	struct adiv5_ap *ap;
 	uint32_t base;				/* of the debug unit on ap */
+	struct adiv5_ap *cti_ap;		/* of its cross-trigger interface; NULL: none */
+	uint32_t cti_base;
 	uint32_t stock_tck;			/* idle clocks that OpenOCD's own code uses on ap */
 	int (*poll)(struct target *target);
 	int (*halt)(struct target *target);
@@ -38,8 +42,21 @@ struct core {
 	bool halt_wanted;			/* OpenOCD asked for a halt that has not been seen yet */
 };
 
+/* What differs between OpenOCD's target types. */
+struct kind {
+	const char *type;
+	enum ost_isa isa;
+	/* Where the core's debug registers are. An OpenOCD error code. */
+	int (*locate)(struct target *target, struct core *ret);
+	int (*units)(struct target *target);
+	/* OpenOCD's mark that a unit is in use; taking one that is not, and giving it back. */
+	bool (*unit_used)(struct target *target, int unit);
+	void (*take_unit)(struct target *target, int unit, bool taken);
+};
+
 struct ost_adapter {
 	struct adiv5_dap *dap;
+	const struct kind *kind;
 	struct adiv5_ap *memory;		/* a MEM-AP on the system bus; holds a reference */
 	struct core core[OST_TARGET_MAX_CORES];
 	struct ost_target target;
@@ -113,6 +130,15 @@ static void adapter_reg_write(void *ctx, unsigned int core, uint32_t off, uint32
 		write_once(a, c->ap, c->base + off, val);
 }
 
+static void adapter_cti_write(void *ctx, unsigned int core, uint32_t off, uint32_t val)
+{
+	struct ost_adapter *a = ctx;
+	struct core *c = &a->core[core];
+
+	c->cti_ap->memaccess_tck = a->idle_tck;
+	write_once(a, c->cti_ap, c->cti_base + off, val);
+}
+
 static void adapter_idle(void *ctx, unsigned int tck)
 {
 	struct ost_adapter *a = ctx;
@@ -168,6 +194,13 @@ static void recover(struct ost_adapter *a)
 	dap_invalidate_cache(dap);
 }
 
+static void restore_clocks(struct core *c)
+{
+	c->ap->memaccess_tck = c->stock_tck;
+	if (c->cti_ap)
+		c->cti_ap->memaccess_tck = c->stock_tck;
+}
+
 static struct ost_status adapter_flush(void *ctx)
 {
 	struct ost_adapter *a = ctx;
@@ -178,7 +211,7 @@ static struct ost_status adapter_flush(void *ctx)
 	if (retval == ERROR_OK)
 		retval = queued;
 	for (unsigned int i = 0; i < a->target.cores; i++)
-		a->core[i].ap->memaccess_tck = a->core[i].stock_tck;
+		restore_clocks(&a->core[i]);
 	if (retval == ERROR_OK)
 		return ost_ok();
 	recover(a);
@@ -197,6 +230,7 @@ static uint64_t adapter_now_ns(void *ctx)
 static const struct ost_target_ops adapter_ops = {
 	.reg_read = adapter_reg_read,
 	.reg_write = adapter_reg_write,
+	.cti_write = adapter_cti_write,
 	.idle = adapter_idle,
 	.flush = adapter_flush,
 	.now_ns = adapter_now_ns,
@@ -255,14 +289,102 @@ static struct ost_status adapter_read_phys(void *ctx, uint64_t addr, void *buf, 
 
 /* ---- finding cores and memory ---- */
 
-static bool same_system(struct target *target, struct adiv5_dap *dap)
+static int locate_v7(struct target *target, struct core *ret)
 {
-	return !strcmp(target_type_name(target), "cortex_a") && target_to_arm(target)->dap == dap;
+	struct armv7a_common *armv7a = target_to_armv7a(target);
+
+	ret->ap = armv7a->debug_ap;
+	ret->base = (uint32_t)armv7a->debug_base;
+	return ERROR_OK;
+}
+
+static int units_v7(struct target *target)
+{
+	return target_to_cortex_a(target)->brp_num;
+}
+
+static bool unit_used_v7(struct target *target, int unit)
+{
+	return target_to_cortex_a(target)->brp_list[unit].used;
+}
+
+static void take_unit_v7(struct target *target, int unit, bool taken)
+{
+	target_to_cortex_a(target)->brp_list[unit].used = taken;
+	target_to_cortex_a(target)->brp_num_available += taken ? -1 : 1;
+}
+
+/*
+ * OpenOCD keeps to itself where a cross-trigger interface is. It shows in the address register of the access port
+ * that one of its registers was just read through.
+ */
+static int locate_cti(struct adiv5_dap *dap, struct arm_cti *cti, struct core *ret)
+{
+	uint32_t gate;
+	int retval;
+
+	for (unsigned int n = 0; n <= DP_APSEL_MAX; n++)
+		dap->ap[n].tar_valid = false;
+	retval = arm_cti_read_reg(cti, CTI_GATE, &gate);
+	for (unsigned int n = 0; retval == ERROR_OK && n <= DP_APSEL_MAX; n++) {
+		struct adiv5_ap *ap = &dap->ap[n];
+
+		if (!ap->tar_valid || (ap->tar_value & 0xfff) != (CTI_GATE & ~0xfu))
+			continue;
+		ret->cti_ap = ap;
+		ret->cti_base = (uint32_t)(ap->tar_value - (CTI_GATE & ~0xfu));
+		return ERROR_OK;
+	}
+	return retval == ERROR_OK ? ERROR_FAIL : retval;
+}
+
+static int locate_v8(struct target *target, struct core *ret)
+{
+	struct armv8_common *armv8 = target_to_armv8(target);
+
+	ret->ap = armv8->debug_ap;
+	ret->base = (uint32_t)armv8->debug_base;
+	return locate_cti(armv8->arm.dap, armv8->cti, ret);
+}
+
+static int units_v8(struct target *target)
+{
+	return target_to_aarch64(target)->brp_num;
+}
+
+static bool unit_used_v8(struct target *target, int unit)
+{
+	return target_to_aarch64(target)->brp_list[unit].used;
+}
+
+static void take_unit_v8(struct target *target, int unit, bool taken)
+{
+	target_to_aarch64(target)->brp_list[unit].used = taken;
+	target_to_aarch64(target)->brp_num_available += taken ? -1 : 1;
+}
+
+static const struct kind kinds[] = {
+	{ "cortex_a", OST_ISA_V7, locate_v7, units_v7, unit_used_v7, take_unit_v7 },
+	{ "aarch64", OST_ISA_V8, locate_v8, units_v8, unit_used_v8, take_unit_v8 },
+};
+
+static const struct kind *kind_of(struct target *target)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!strcmp(target_type_name(target), kinds[i].type))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static bool same_system(const struct ost_adapter *a, struct target *target)
+{
+	return kind_of(target) == a->kind && target_to_arm(target)->dap == a->dap;
 }
 
 static int add_core(struct ost_adapter *a, struct target *target, char *explain, size_t len)
 {
-	struct armv7a_common *armv7a = target_to_armv7a(target);
+	struct core core = { .target = target, .away = target->state == TARGET_HALTED };
 
 	if (!target_was_examined(target)) {
 		LOG_WARNING("openst: %s has not been examined (powered down or held in reset?): it is not traced",
@@ -273,20 +395,20 @@ static int add_core(struct ost_adapter *a, struct target *target, char *explain,
 		snprintf(explain, len, "more than %u cores on one DAP", OST_TARGET_MAX_CORES);
 		return ERROR_FAIL;
 	}
-	a->core[a->target.cores++] = (struct core){
-		.target = target,
-		.ap = armv7a->debug_ap,
-		.base = (uint32_t)armv7a->debug_base,
-		.stock_tck = armv7a->debug_ap->memaccess_tck,
-		.away = target->state == TARGET_HALTED,
-	};
+	if (a->kind->locate(target, &core) != ERROR_OK) {
+		snprintf(explain, len, "%s: its cross-trigger interface does not answer: check the address that 'cti create' was given",
+			target_name(target));
+		return ERROR_FAIL;
+	}
+	core.stock_tck = core.ap->memaccess_tck;
+	a->core[a->target.cores++] = core;
 	return ERROR_OK;
 }
 
 static int find_cores(struct ost_adapter *a, char *explain, size_t len)
 {
 	for (struct target *target = all_targets; target; target = target->next) {
-		if (!same_system(target, a->dap))
+		if (!same_system(a, target))
 			continue;
 		int retval = add_core(a, target, explain, len);
 		if (retval != ERROR_OK)
@@ -386,8 +508,8 @@ int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *ex
 	struct ost_adapter *a;
 	int retval;
 
-	if (strcmp(target_type_name(target), "cortex_a")) {
-		snprintf(explain, explain_len, "%s is a %s target: select a cortex_a target with 'targets NAME'",
+	if (!kind_of(target)) {
+		snprintf(explain, explain_len, "%s is a %s target: select a cortex_a or aarch64 target with 'targets NAME'",
 			target_name(target), target_type_name(target));
 		return ERROR_TARGET_INVALID;
 	}
@@ -397,7 +519,9 @@ int ost_adapter_create(struct target *target, struct ost_adapter **ret, char *ex
 		return ERROR_FAIL;
 	}
 	a->dap = target_to_arm(target)->dap;
+	a->kind = kind_of(target);
 	a->target.ops = &adapter_ops;
+	a->target.isa = a->kind->isa;
 	a->target.ctx = a;
 	retval = collect(a, explain, explain_len);
 	if (retval == ERROR_OK)
@@ -456,11 +580,11 @@ const char *ost_adapter_core_name(const struct ost_adapter *a, unsigned int core
 
 uint32_t ost_adapter_breakpoints_used(struct ost_adapter *a, unsigned int core)
 {
-	struct cortex_a_common *cortex_a = target_to_cortex_a(a->core[core].target);
+	struct target *target = a->core[core].target;
 	uint32_t used = 0;
 
-	for (int i = 0; i < cortex_a->brp_num; i++) {
-		if (cortex_a->brp_list[i].used)
+	for (int i = 0; i < a->kind->units(target); i++) {
+		if (a->kind->unit_used(target, i))
 			used |= 1u << i;
 	}
 	return used;
@@ -468,13 +592,11 @@ uint32_t ost_adapter_breakpoints_used(struct ost_adapter *a, unsigned int core)
 
 void ost_adapter_breakpoints_reserve(struct ost_adapter *a, unsigned int core, uint32_t mask, bool taken)
 {
-	struct cortex_a_common *cortex_a = target_to_cortex_a(a->core[core].target);
+	struct target *target = a->core[core].target;
 
-	for (int i = 0; i < cortex_a->brp_num; i++) {
-		if (!(mask & 1u << i) || cortex_a->brp_list[i].used == taken)
-			continue;
-		cortex_a->brp_list[i].used = taken;
-		cortex_a->brp_num_available += taken ? -1 : 1;
+	for (int i = 0; i < a->kind->units(target); i++) {
+		if ((mask & 1u << i) && a->kind->unit_used(target, i) != taken)
+			a->kind->take_unit(target, i, taken);
 	}
 }
 
@@ -512,7 +634,7 @@ bool ost_adapter_stopped_at(struct ost_adapter *a, unsigned int core, uint64_t *
 
 	if (target->state != TARGET_HALTED || target->debug_reason != DBG_REASON_BREAKPOINT)
 		return false;
-	*ret_pc = buf_get_u32(arm->pc->value, 0, 32);
+	*ret_pc = buf_get_u64(arm->pc->value, 0, arm->pc->size);
 	return !breakpoint_find(target, *ret_pc);
 }
 

@@ -119,19 +119,21 @@ class Description:
     def __init__(self, path, abi):
         self.abi = abi
         self.units, self.sets, self.types, self.structs = {}, {}, {}, {}
-        self.calls, self.raw, self.numbers, self.renames = {}, {}, {}, {}
+        self.calls, self.raw, self.numbers, self.renames, self.absent = {}, {}, {}, {}, set()
         with open(path, encoding='utf-8') as f:
             self.text = f.read()
         for number, text in self.logical_lines(path):
             self.where = f'{path}:{number}'
             word, _, rest = text.partition(' ')
             name, _, for_abi = word.partition('@')
-            if for_abi and self.abi not in for_abi.split(','):
-                continue
             handler = getattr(self, 'do_' + name, None)
             if not handler:
                 self.bad(f"unknown word '{name}'")
-            handler(rest.strip())
+            if not for_abi or self.abi in for_abi.split(','):
+                handler(rest.strip())
+            elif name == 'struct':
+                # The names of structures are the same for each ABI; one that an ABI lacks is empty there.
+                self.structs.setdefault(rest.split()[0], None)
 
     def bad(self, text):
         fail(f'{self.where}: {text}')
@@ -196,6 +198,10 @@ class Description:
             name, _, shown = word.partition('=')
             self.renames[name] = shown
 
+    def do_absent(self, rest):
+        """Calls that the 64-bit kernel doesn't have for 32-bit programs."""
+        self.absent |= set(rest.split())
+
     def do_number(self, rest):
         for word in rest.split():
             name, _, value = word.partition('=')
@@ -228,7 +234,7 @@ class Generator:
                 fail(f"{where}: no unit '{unit}'")
             self.set_names[name] = self.expand(unit, words)
             wanted[unit] += [n for n, v in self.set_names[name] if v is None]
-        for name, (unit, ctype, fields, where) in self.desc.structs.items():
+        for unit, ctype, fields, _ in filter(None, self.desc.structs.values()):
             wanted[unit].append(f'sizeof({ctype})')
             for field in fields:
                 member = self.member(field)
@@ -301,12 +307,13 @@ class Generator:
         if not m:
             fail(f"{where}: no type '{text}'")
         word, inner = m[1], m[2]
-        if word in ('flags', 'enum'):
+        if word in ('flags', 'longflags', 'enum'):
             if inner not in self.set_index:
                 fail(f"{where}: no set '{inner}'")
-            return self.type_row('T_FLAGS' if word == 'flags' else 'T_ENUM', 0, self.set_index[inner])
-        if word == 'special':
-            return self.type_row('T_SPECIAL', 0, 0, 0, 'special_' + inner)
+            return self.type_row('T_ENUM' if word == 'enum' else 'T_FLAGS', 8 if word == 'longflags' else 4,
+                                 self.set_index[inner])
+        if word in ('special', 'special32'):
+            return self.type_row('T_SPECIAL', 4 if word == 'special32' else 8, 0, 0, 'special_' + inner)
         if word == 'buf':
             return self.type_row('T_BUF', 0, self.argument(inner, args, where))
         if word == 'sigset':
@@ -350,7 +357,11 @@ class Generator:
     def make_structs(self):
         for i, name in enumerate(self.desc.structs):
             self.struct_index[name] = i
-        for name, (unit, ctype, fields, where) in self.desc.structs.items():
+        for name, description in self.desc.structs.items():
+            if not description:
+                self.struct_rows.append((name, 0, []))
+                continue
+            unit, ctype, fields, where = description
             values = self.values[unit]
             size = values[f'sizeof({ctype})']
             if size is None:
@@ -376,7 +387,7 @@ class Generator:
         for name, value in self.base.items():
             if value is None:
                 continue
-            if name.startswith('__NR_'):
+            if name.startswith('__NR_') and not name.startswith('__NR3264_'):
                 numbers[self.desc.renames.get(name[5:], name[5:])] = value
             elif name.startswith('__ARM_NR_') and name not in ('__ARM_NR_BASE',):
                 numbers[name[9:]] = value
@@ -395,6 +406,9 @@ class Generator:
             else:
                 self.missing.append(name)
                 rows.append((name, nr, [], 6, ['CALL_RAW'], 'RESULT_INT', 'NULL'))
+        for row in rows:
+            if row[0] in self.desc.absent:
+                row[4].append('CALL_NOT_COMPAT')
         if self.missing:
             fail('no line in the description for: ' + ' '.join(self.missing))
         if len({r[1] for r in rows}) != len(rows):
@@ -517,6 +531,8 @@ class Generator:
                 f'{"true" if ascending else "false"} }},' for name, prefix, entries, ascending in self.set_rows]
         out.append('};')
         for name, _, rows in self.struct_rows:
+            if not rows:
+                continue
             out.append(f'static const struct ost_field struct_{name}[] = {{')
             out += [f'\t{{ "{n}", {t}, {o}, {w}, {f} }},' for n, t, o, w, f in rows]
             out.append('};')
@@ -524,7 +540,8 @@ class Generator:
         for name, size, rows in self.struct_rows:
             short = [r for r in rows if 'FIELD_VERBOSE' not in r[4]] or [(None, None, 0, size, None)]
             start, end = min(r[2] for r in short), max(r[2] + r[3] for r in short)
-            out.append(f'\t{{ {size}, {len(rows)}, {start}, {end}, struct_{name} }},')
+            fields = 'struct_' + name if rows else 'NULL'
+            out.append(f'\t{{ {size}, {len(rows)}, {start}, {end}, {fields} }},')
         out.append('};')
         out.append('static const struct ost_type types[] = {')
         out += [f'\t{{ {k}, {s}, {r}, {e}, {fn} }},' for k, s, r, e, fn in self.type_rows]
@@ -573,7 +590,7 @@ class Generator:
         out += ['};', '', 'enum gen_struct {'] + [f'\tSTRUCT_{n},' for n in self.desc.structs]
         out += ['};', '', '#include <stdint.h>', '', 'struct dec;', 'struct ost_value;', '']
         out += [f'void special_{n}(struct dec *d, struct ost_value *parent, const char *name, uint64_t u);'
-                for n in sorted(set(re.findall(r'\bspecial\((\w+)\)', self.desc.text)))]
+                for n in sorted(set(re.findall(r'\bspecial(?:32)?\((\w+)\)', self.desc.text)))]
         out += [f'void result_{n}(struct dec *d);'
                 for n in sorted(set(re.findall(r'\bnotes\((\w+)\)', self.desc.text)))]
         out += ['', '#endif', '']

@@ -396,7 +396,7 @@ static int add_core(struct ost_adapter *a, struct target *target, char *explain,
 		return ERROR_FAIL;
 	}
 	if (a->kind->locate(target, &core) != ERROR_OK) {
-		snprintf(explain, len, "%s: its cross-trigger interface does not answer: check the address that 'cti create' was given",
+		snprintf(explain, len, "%s: its cross-trigger interface does not answer: check the address given to 'cti create'",
 			target_name(target));
 		return ERROR_FAIL;
 	}

@@ -164,7 +164,7 @@ static int run_queue(struct ost_adapter *a)
 {
 	struct adiv5_dap *dap = a->dap;
 	uint32_t stat = 0;
-	int runs = jtag_get_flush_queue_count();
+	unsigned int runs = jtag_get_flush_queue_count();
 	int retval;
 
 	if (!dap->ops->sync)
@@ -174,7 +174,7 @@ static int run_queue(struct ost_adapter *a)
 		retval = dap_queue_dp_read(dap, DP_RDBUFF, NULL);
 	if (retval == ERROR_OK)
 		retval = dap_sync(dap);
-	if (retval == ERROR_OK && jtag_get_flush_queue_count() > runs + 1)
+	if (retval == ERROR_OK && (unsigned int)jtag_get_flush_queue_count() > runs + 1)
 		slow_down(a);
 	if (retval == ERROR_OK && (stat & (SSTICKYERR | SSTICKYORUN)))
 		retval = ERROR_JTAG_DEVICE_ERROR;

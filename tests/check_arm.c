@@ -77,7 +77,7 @@ START_TEST(mmu_off_and_other_isa)
 	ck_assert_int_eq(ost_vm_init(&vm, &phys, &cpu, 0).code, OST_ERR_STATE);
 	ost_vm_deinit(&vm);
 	cpu.sctlr = 1;
-	cpu.isa = OST_ISA_V8;
+	cpu.isa = (enum ost_isa)7;
 	ck_assert_int_eq(ost_vm_init(&vm, &phys, &cpu, 0).code, OST_ERR_UNSUPPORTED);
 	ost_vm_deinit(&vm);
 }

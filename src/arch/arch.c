@@ -33,7 +33,14 @@ const struct ost_arch *ost_arch_get(enum ost_abi abi)
 
 static ost_walk_fn walk_of(const struct ost_cpu_state *regime)
 {
-	return regime->isa == OST_ISA_V7 ? ost_arm_walk : NULL;
+	switch (regime->isa) {
+	case OST_ISA_V7:
+		return ost_arm_walk;
+	case OST_ISA_V8:
+		return ost_arm64_walk;
+	default:
+		return NULL;
+	}
 }
 
 struct ost_status ost_vm_translate(struct ost_vm *vm, uint64_t va, struct ost_mapping *ret)

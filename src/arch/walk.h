@@ -13,4 +13,8 @@ typedef struct ost_status (*ost_walk_fn)(struct ost_mem *phys, const struct ost_
 struct ost_status ost_arm_walk(struct ost_mem *phys, const struct ost_cpu_state *regime, uint64_t va,
 		struct ost_mapping *ret) OST_CHECK;
 
+/* AArch64, stage 1 of EL1&0: every granule, 48 and 52 bits. */
+struct ost_status ost_arm64_walk(struct ost_mem *phys, const struct ost_cpu_state *regime, uint64_t va,
+		struct ost_mapping *ret) OST_CHECK;
+
 #endif /* OPENST_ARCH_WALK_H */

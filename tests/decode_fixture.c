@@ -8,9 +8,23 @@
 #define ROUNDS_MAX 64u
 #define PAGE 4096u
 
+static struct ost_status keep(void *ctx, const void *bytes, size_t len)
+{
+	struct fixture *f = ctx;
+
+	ck_assert_uint_lt(f->text_len + len, sizeof(f->text));
+	memcpy(f->text + f->text_len, bytes, len);
+	f->text_len += len;
+	f->text[f->text_len] = '\0';
+	return ost_ok();
+}
+
 void fixture_init(struct fixture *f, const struct ost_decoder_options *options)
 {
+	struct ost_sink sink = { .write = keep, .ctx = f };
+
 	memset(f, 0, sizeof(*f));
+	ck_assert(!ost_failed(ost_writer_create("text", &(struct ost_writer_options){ .column = 1 }, &sink, &f->writer)));
 	ck_assert(!ost_failed(ost_decoder_create(options, &f->decoder)));
 	ck_assert(!ost_failed(ost_capture_create(&f->event.at_entry)));
 	ck_assert(!ost_failed(ost_capture_create(&f->event.at_exit)));
@@ -23,6 +37,7 @@ void fixture_init(struct fixture *f, const struct ost_decoder_options *options)
 
 void fixture_deinit(struct fixture *f)
 {
+	ost_writer_destroy(f->writer);
 	ost_record_deinit(&f->record);
 	ost_capture_destroy(f->event.at_entry);
 	ost_capture_destroy(f->event.at_exit);
@@ -110,17 +125,17 @@ const struct ost_record *fixture_decode(struct fixture *f)
 	return NULL;
 }
 
-static void set_call(struct fixture *f, const char *call, const uint32_t *args)
+static void set_call(struct fixture *f, const char *call, const uint64_t *args)
 {
 	uint32_t nr;
 
-	ck_assert_msg(!ost_failed(ost_syscall_number(OST_ABI_ARM, call, &nr)), "no call %s", call);
+	ck_assert_msg(!ost_failed(ost_syscall_number(f->event.abi, call, &nr)), "no call %s", call);
 	f->event.nr = nr;
 	for (size_t i = 0; i < 7; i++)
 		f->event.arg[i] = args[i];
 }
 
-const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint32_t *args)
+const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint64_t *args)
 {
 	set_call(f, call, args);
 	ost_capture_reset(f->event.at_entry);
@@ -129,10 +144,42 @@ const struct ost_record *fixture_entry(struct fixture *f, const char *call, cons
 	return fixture_decode(f);
 }
 
-const struct ost_record *fixture_exit(struct fixture *f, const char *call, const uint32_t *args, int32_t ret)
+const struct ost_record *fixture_exit(struct fixture *f, const char *call, const uint64_t *args, int64_t ret)
 {
 	fixture_entry(f, call, args);
 	f->event.kind = OST_EVENT_EXIT;
 	f->event.ret = ret;
 	return fixture_decode(f);
+}
+
+const char *fixture_line(struct fixture *f, const char *call, const uint64_t *args, int64_t ret)
+{
+	f->text_len = 0;
+	f->text[0] = '\0';
+	ck_assert(!ost_failed(ost_writer_put(f->writer, fixture_entry(f, call, args))));
+	f->event.kind = OST_EVENT_EXIT;
+	f->event.ret = ret;
+	ck_assert(!ost_failed(ost_writer_put(f->writer, fixture_decode(f))));
+	ck_assert(!ost_failed(ost_writer_flush(f->writer)));
+	ck_assert_uint_gt(f->text_len, 0);
+	ck_assert_int_eq(f->text[f->text_len - 1], '\n');
+	f->text[f->text_len - 1] = '\0';
+	return f->text;
+}
+
+const char *fixture_unfinished(struct fixture *f, const char *call, const uint64_t *args)
+{
+	static const uint64_t none[7];
+
+	f->text_len = 0;
+	ck_assert(!ost_failed(ost_writer_put(f->writer, fixture_entry(f, call, args))));
+	f->event.task.addr++;
+	ck_assert(!ost_failed(ost_writer_put(f->writer, fixture_entry(f, "getpid", none))));
+	f->event.kind = OST_EVENT_EXIT;
+	f->event.ret = 1;
+	ck_assert(!ost_failed(ost_writer_put(f->writer, fixture_decode(f))));
+	f->event.task.addr--;
+	ck_assert(!ost_failed(ost_writer_flush(f->writer)));
+	*strchr(f->text, '\n') = '\0';
+	return f->text;
 }

@@ -8,6 +8,7 @@
 
 #include "base/record.h"
 #include "decode/decode.h"
+#include "out/out.h"
 
 #define FIXTURE_PIECES 64u
 
@@ -26,10 +27,12 @@ struct fixture {
 	size_t n_pieces;
 	unsigned int rounds;		/* of the last decode */
 	uint64_t fetched;		/* bytes of the last decode */
+	struct ost_writer *writer;	/* writes to text */
 	char text[65536];		/* the line of the last call */
 	size_t text_len;
 };
 
+/* The calls are those of f->event.abi: OST_ABI_ARM unless it is set to another. */
 void fixture_init(struct fixture *f, const struct ost_decoder_options *options);
 void fixture_deinit(struct fixture *f);
 /* Memory, at both moments; the bytes stay the caller's. */
@@ -38,8 +41,12 @@ struct fixture_piece *fixture_put(struct fixture *f, uint64_t addr, const void *
 void fixture_clear(struct fixture *f);
 
 /* Decode the entry or the exit of a call by name. */
-const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint32_t *args);
-const struct ost_record *fixture_exit(struct fixture *f, const char *call, const uint32_t *args, int32_t ret);
+const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint64_t *args);
+const struct ost_record *fixture_exit(struct fixture *f, const char *call, const uint64_t *args, int64_t ret);
+/* The line of a call, without its end. */
+const char *fixture_line(struct fixture *f, const char *call, const uint64_t *args, int64_t ret);
+/* What the entry alone shows, when the exit doesn't follow at once. */
+const char *fixture_unfinished(struct fixture *f, const char *call, const uint64_t *args);
 /* Decode f->event with the memory as it is. */
 const struct ost_record *fixture_decode(struct fixture *f);
 

@@ -25,20 +25,30 @@ static const struct ost_table *table_of(enum ost_abi abi)
 	case OST_ABI_ARM:
 	case OST_ABI_COMPAT:
 		return &ost_table_arm;
+	case OST_ABI_ARM64:
+		return &ost_table_arm64;
 	default:
 		return NULL;
 	}
 }
 
-static const struct ost_call *find_call(const struct ost_table *table, uint32_t nr)
+static bool abi_has(enum ost_abi abi, const struct ost_call *call)
 {
+	return abi != OST_ABI_COMPAT || !(call->flags & CALL_NOT_COMPAT);
+}
+
+/* Numbers are dense but for those beyond by_nr, which are few and last. */
+static const struct ost_call *find_call(enum ost_abi abi, uint32_t nr)
+{
+	const struct ost_table *table = table_of(abi);
+
 	if (!table)
 		return NULL;
 	if (nr < table->n_by_nr)
 		return table->by_nr[nr] ? &table->calls[table->by_nr[nr] - 1] : NULL;
 	for (size_t i = table->n_calls; i > 0 && table->calls[i - 1].nr >= nr; i--) {
 		if (table->calls[i - 1].nr == nr)
-			return &table->calls[i - 1];
+			return abi_has(abi, &table->calls[i - 1]) ? &table->calls[i - 1] : NULL;
 	}
 	return NULL;
 }
@@ -701,6 +711,29 @@ static void decode_arg(struct dec *d, const struct ost_arg *arg)
 	d->out = false;
 }
 
+/* Whether the kernel looks at the low half of a 64-bit register only: what is above it means nothing. */
+static bool takes_32_bits(const struct ost_type *type)
+{
+	switch ((enum type_kind)type->kind) {
+	case T_INT:
+	case T_UINT:
+	case T_XINT:
+	case T_UMODE:
+	case T_MODE:
+	case T_FD:
+	case T_DIRFD:
+	case T_UID:
+	case T_SIGNAL:
+		return true;
+	case T_FLAGS:
+	case T_ENUM:
+	case T_SPECIAL:
+		return type->size == 4;
+	default:
+		return false;
+	}
+}
+
 static void fetch_args(struct dec *d)
 {
 	uint64_t mask = d->word == 4 ? UINT32_MAX : UINT64_MAX;
@@ -708,6 +741,9 @@ static void fetch_args(struct dec *d)
 	for (d->i = 0; d->i < d->call->n_args; d->i++) {
 		const struct ost_arg *arg = &d->call->args[d->i];
 		uint64_t u = d->event->arg[arg->reg] & mask;
+
+		if (takes_32_bits(&d->table->types[arg->type]))
+			u &= UINT32_MAX;
 
 		if (arg->flags & ARG_PAIR)
 			u |= (d->event->arg[arg->reg + 1] & mask) << 32;
@@ -786,7 +822,7 @@ static void decode_error(struct dec *d, int error)
 static void decode_result(struct dec *d)
 {
 	struct ost_result *result = &d->record->result;
-	int64_t ret = d->event->ret;
+	int64_t ret = sign_extend((uint64_t)d->event->ret, d->word);
 
 	if (ret < 0 && ret >= -MAX_ERRNO) {
 		decode_error(d, (int)-ret);
@@ -838,7 +874,7 @@ struct ost_status ost_decode(const struct ost_decoder *decoder, const struct ost
 	if (event->kind == OST_EVENT_CHILD)
 		return ost_ok();
 	if (!(event->flags & OST_EVENT_NO_ENTRY))
-		d.call = find_call(d.table, event->nr);
+		d.call = find_call(event->abi, event->nr);
 	d.exit = event->kind == OST_EVENT_EXIT;
 	if (d.exit) {
 		decode_result(&d);
@@ -892,7 +928,7 @@ void ost_decoder_destroy(struct ost_decoder *decoder)
 
 const char *ost_syscall_name(enum ost_abi abi, uint32_t nr)
 {
-	const struct ost_call *call = find_call(table_of(abi), nr);
+	const struct ost_call *call = find_call(abi, nr);
 
 	return call ? call->name : NULL;
 }
@@ -902,7 +938,7 @@ struct ost_status ost_syscall_number(enum ost_abi abi, const char *name, uint32_
 	const struct ost_table *table = table_of(abi);
 
 	for (size_t i = 0; table && i < table->n_calls; i++) {
-		if (strcmp(table->calls[i].name, name) == 0) {
+		if (strcmp(table->calls[i].name, name) == 0 && abi_has(abi, &table->calls[i])) {
 			*ret = table->calls[i].nr;
 			return ost_ok();
 		}
@@ -912,7 +948,7 @@ struct ost_status ost_syscall_number(enum ost_abi abi, const char *name, uint32_
 
 enum ost_coverage ost_syscall_coverage(enum ost_abi abi, uint32_t nr)
 {
-	const struct ost_call *call = find_call(table_of(abi), nr);
+	const struct ost_call *call = find_call(abi, nr);
 
 	if (!call)
 		return OST_COVERAGE_UNKNOWN;
@@ -923,10 +959,13 @@ bool ost_syscall_walk(enum ost_abi abi, size_t i, uint32_t *ret_nr)
 {
 	const struct ost_table *table = table_of(abi);
 
-	if (!table || i >= table->n_calls)
-		return false;
-	*ret_nr = table->calls[i].nr;
-	return true;
+	for (size_t at = 0; table && at < table->n_calls; at++) {
+		if (abi_has(abi, &table->calls[at]) && i-- == 0) {
+			*ret_nr = table->calls[at].nr;
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *ost_errno_name(enum ost_abi abi, int error)

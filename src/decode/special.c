@@ -1013,7 +1013,7 @@ static void rlim(struct dec *d, struct ost_value *parent, const char *name, uint
 
 void special_rlim(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	rlim(d, parent, name, u, d->word == 4 ? UINT32_MAX : UINT64_MAX, "RLIM_INFINITY");
+	rlim(d, parent, name, u, d->word == 4 ? UINT32_MAX : UINT64_MAX, d->word == 4 ? "RLIM_INFINITY" : "RLIM64_INFINITY");
 }
 
 void special_rlim64(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
@@ -1629,7 +1629,7 @@ void special_siginfo(struct dec *d, struct ost_value *parent, const char *name, 
 	else if (set == SET_sigchld_codes)
 		siginfo_child(d, st, code, rest);
 	else if (set == SET_sigpoll_codes)
-		dec_int(d, st, "si_band", (int32_t)ost_le32(rest));
+		dec_int(d, st, "si_band", d->word == 4 ? (int32_t)ost_le32(rest) : (int64_t)ost_le64(rest));
 	else if (set != SET_si_codes)
 		dec_addr(d, st, "si_addr", ost_le(rest, d->word));
 }

@@ -30,7 +30,7 @@ enum type_kind {
 	T_DEV,
 	T_SIGNAL,
 	T_ADDR,
-	T_FLAGS,		/* ref: set */
+	T_FLAGS,		/* ref: set; size: bytes of an argument of that type, as for the next two */
 	T_ENUM,			/* ref: set */
 	T_SPECIAL,		/* fn */
 	/* addresses */
@@ -120,6 +120,7 @@ enum call_flag {
 	CALL_ENDS = 4,		/* exit */
 	CALL_ENDS_GROUP = 8,
 	CALL_RESTART = 16,
+	CALL_NOT_COMPAT = 32,	/* a 64-bit kernel doesn't have it for 32-bit programs */
 };
 
 struct ost_call {

@@ -5,5 +5,6 @@
 #include "decode/table.h"
 
 extern const struct ost_table ost_table_arm;	/* gen_arm.c */
+extern const struct ost_table ost_table_arm64;	/* gen_arm64.c */
 
 #endif /* OPENST_DECODE_TABLES_H */

@@ -119,13 +119,16 @@ struct vb_v8 {
 	bool in_reset;
 	bool debug_request; /* level of the CTI's trigger output 0 */
 	bool stepping;
-	uint32_t edscr; /* the stored bits only */
+	enum vb_v8_status status;
+	enum vb_v8_status cause; /* of the halt that is being asked for, if not the CTI's */
+	uint32_t edscr; /* the stored bits only; vb_v8_edscr() composes the rest */
 	uint32_t dtrrx, dtrtx;
-	uint32_t edesr, edecr, edeccr, edacr, prcr, claim;
+	uint32_t edesr, edecr, edeccr, prcr, claim;
 	uint64_t edwar;
 	uint64_t bvr[VB_V8_MAX_BRP], wvr[VB_V8_MAX_WRP];
 	uint32_t bcr[VB_V8_MAX_BRP], wcr[VB_V8_MAX_WRP];
 	uint32_t sample_high, sample_contextid, sample_vmid;
+	bool used_memory_mode; /* R1 is to become UNKNOWN */
 	uint32_t junk; /* what UNKNOWN values are made from */
 	bool os_locked, double_locked, sticky_reset, sticky_power, sticky_restart;
 	bool lar_locked; /* of the view without PADDRDBG[31] */

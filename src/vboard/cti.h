@@ -56,6 +56,7 @@ struct vb_cti {
 	uint8_t out_enable[VB_CTI_TRIGGERS]; /* channels that activate a trigger output */
 	uint8_t outputs; /* trigger outputs that are asserted and wait for INACK */
 	uint8_t claim;
+	uint8_t triggering; /* trigger inputs whose event is under way */
 };
 
 struct vb_ctm {

@@ -8,7 +8,7 @@
 
 #include "decode/decode.h"
 #include "session.h"
-#include "trace/core_v7.h"
+#include "trace/core.h"
 
 /* The kernel is read while it runs: what was caught in the middle of a change is looked at again. */
 #define ATTACH_TRIES 4
@@ -111,7 +111,7 @@ static void report_progress(void *ctx, const char *what, unsigned int done, unsi
 static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state *cpus)
 {
 	for (unsigned int i = 0; i < s->host.target->cores; i++)
-		OST_TRY(ost_v7_read_state(s->host.target, i, &cpus[i]));
+		OST_TRY(ost_core_ops(s->host.target->isa)->read_state(s->host.target, i, &cpus[i]));
 	return ost_ok();
 }
 
@@ -224,7 +224,7 @@ static struct ost_status create_tracer(struct ost_session *s, const struct ost_s
 		.layout = ost_kernel_layout(s->kernel),
 		.filter = {
 			.pid = o->pid, .pids = o->pids, .tgid = o->tgid, .tgids = o->tgids, .comm = o->comm, .comms = o->comms,
-			.no_follow = o->no_follow, .nr = nr, .nrs = o->calls,
+			.no_follow = o->no_follow, .calls[OST_ABI_ARM] = { nr, o->calls },
 		},
 		.units_reserved = reserved,
 	};

@@ -9,9 +9,12 @@
 
 #define BP 0xc0300100u
 #define STACK 0xc1001f00u
+#define ALL_REGS (0x5fffu | OST_CORE_BIT(OST_CORE_SP))
 
 static struct fake_target fake;
-static struct ost_v7_core core;
+static struct ost_v7_core v7;
+static struct ost_core *const core = &v7.base;
+static const struct ost_core_ops *const ops = &ost_core_v7_ops;
 
 static void setup(void)
 {
@@ -35,7 +38,7 @@ static void stop_at(uint32_t insn)
 {
 	struct fake_state *s;
 
-	good(ost_v7_open(&core, &fake.target, 0));
+	good(ops->open(core, &fake.target, 0));
 	fake_write32(&fake, BP, insn);
 	fake_write32(&fake, 0xc0300800, 0xe320f000);
 	s = fake_place(&fake, 0, BP);
@@ -43,62 +46,62 @@ static void stop_at(uint32_t insn)
 	s->r[9] = STACK - 0x100;
 	s = fake_place(&fake, 0, 0xc0300800);
 	s->r[13] = STACK;
-	ost_v7_queue_unit(&core, 5, BP, OST_V7_BCR_OURS);
-	ost_v7_queue_poll(&core);
-	good(ost_v7_flush(&core));
-	ost_v7_queue_poll(&core);
-	good(ost_v7_flush(&core));
-	ck_assert(ost_v7_halted(&core));
-	ck_assert_uint_eq(ost_v7_reason(&core), OST_V7_REASON_BREAKPOINT);
-	ost_v7_stopped(&core);
+	ops->queue_unit(core, 5, BP, OST_CORE_BCR_OURS);
+	ops->queue_poll(core);
+	good(ops->flush(core));
+	ops->queue_poll(core);
+	good(ops->flush(core));
+	ck_assert(core->halted);
+	ck_assert_uint_eq(core->reason, OST_CORE_BREAKPOINT);
+	ops->stopped(core);
 }
 
 static const struct {
 	uint32_t insn;
-	enum ost_v7_pass_kind kind;
+	enum ost_core_pass_kind kind;
 	int tell;
 } kinds[] = {
-	{ 0xe320f000, OST_V7_PASS_SKIP, -1 },		/* nop */
-	{ 0xe320f014, OST_V7_PASS_SKIP, -1 },		/* csdb */
-	{ 0xe320f004, OST_V7_PASS_STEP, -1 },		/* sev */
-	{ 0xe599a000, OST_V7_PASS_EXECUTE, -1 },	/* ldr r10, [r9] */
-	{ 0xe5ad0008, OST_V7_PASS_EXECUTE, 13 },	/* str r0, [sp, #8]! */
-	{ 0xe58d0008, OST_V7_PASS_EXECUTE, -1 },	/* str r0, [sp, #8] */
-	{ 0xe4900004, OST_V7_PASS_STEP, -1 },		/* ldr r0, [r0], #4: unpredictable */
-	{ 0xe5900000, OST_V7_PASS_EXECUTE, 0 },		/* ldr r0, [r0] */
-	{ 0xe59f0010, OST_V7_PASS_STEP, -1 },		/* ldr r0, [pc, #16] */
-	{ 0xe599c000, OST_V7_PASS_STEP, -1 },		/* ldr r12, [r9] */
-	{ 0xe599f000, OST_V7_PASS_STEP, -1 },		/* ldr pc, [r9] */
-	{ 0xe4b10004, OST_V7_PASS_STEP, -1 },		/* ldrt r0, [r1], #4 */
-	{ 0xe92d0030, OST_V7_PASS_EXECUTE, 13 },	/* push {r4, r5} */
-	{ 0xe8bd8030, OST_V7_PASS_STEP, -1 },		/* pop {r4, r5, pc} */
-	{ 0xf10c0080, OST_V7_PASS_CPS, -1 },		/* cpsid i */
-	{ 0xf1080080, OST_V7_PASS_CPS, -1 },		/* cpsie i */
-	{ 0xf1020013, OST_V7_PASS_STEP, -1 },		/* cps #19 */
-	{ 0xf57ff05f, OST_V7_PASS_STEP, -1 },		/* dmb */
-	{ 0xea000010, OST_V7_PASS_BRANCH, -1 },		/* b */
-	{ 0xebfffffe, OST_V7_PASS_BRANCH, -1 },		/* bl */
-	{ 0x0a000010, OST_V7_PASS_STEP, -1 },		/* beq */
-	{ 0xe12fff1e, OST_V7_PASS_STEP, -1 },		/* bx lr */
-	{ 0xe1a00001, OST_V7_PASS_EXECUTE, -1 },	/* mov r0, r1 */
-	{ 0xe2811001, OST_V7_PASS_EXECUTE, 1 },		/* add r1, r1, #1 */
-	{ 0xe0a11002, OST_V7_PASS_EXECUTE, 1 },		/* adc r1, r1, r2 */
-	{ 0xe0b10002, OST_V7_PASS_STEP, -1 },		/* adcs r0, r1, r2 */
-	{ 0xe3110a0f, OST_V7_PASS_EXECUTE, -1 },	/* tst r1, #0xf000 */
-	{ 0xe1a0f00e, OST_V7_PASS_STEP, -1 },		/* mov pc, lr */
-	{ 0xe28f0004, OST_V7_PASS_STEP, -1 },		/* add r0, pc, #4 */
-	{ 0xe1a0c000, OST_V7_PASS_STEP, -1 },		/* mov r12, r0 */
-	{ 0xe10f0000, OST_V7_PASS_STEP, -1 },		/* mrs r0, cpsr */
-	{ 0xe0000291, OST_V7_PASS_STEP, -1 },		/* mul */
-	{ 0xe1d100b0, OST_V7_PASS_STEP, -1 },		/* ldrh */
-	{ 0xe3000001, OST_V7_PASS_STEP, -1 },		/* movw: not taken for tst */
-	{ 0xef000000, OST_V7_PASS_STEP, -1 },		/* svc */
-	{ 0xee1d0f70, OST_V7_PASS_STEP, -1 },		/* mrc p15 */
+	{ 0xe320f000, OST_CORE_PASS_SKIP, -1 },		/* nop */
+	{ 0xe320f014, OST_CORE_PASS_SKIP, -1 },		/* csdb */
+	{ 0xe320f004, OST_CORE_PASS_STEP, -1 },		/* sev */
+	{ 0xe599a000, OST_CORE_PASS_EXECUTE, -1 },	/* ldr r10, [r9] */
+	{ 0xe5ad0008, OST_CORE_PASS_EXECUTE, OST_CORE_SP },	/* str r0, [sp, #8]! */
+	{ 0xe58d0008, OST_CORE_PASS_EXECUTE, -1 },	/* str r0, [sp, #8] */
+	{ 0xe4900004, OST_CORE_PASS_STEP, -1 },		/* ldr r0, [r0], #4: unpredictable */
+	{ 0xe5900000, OST_CORE_PASS_EXECUTE, 0 },		/* ldr r0, [r0] */
+	{ 0xe59f0010, OST_CORE_PASS_STEP, -1 },		/* ldr r0, [pc, #16] */
+	{ 0xe599c000, OST_CORE_PASS_STEP, -1 },		/* ldr r12, [r9] */
+	{ 0xe599f000, OST_CORE_PASS_STEP, -1 },		/* ldr pc, [r9] */
+	{ 0xe4b10004, OST_CORE_PASS_STEP, -1 },		/* ldrt r0, [r1], #4 */
+	{ 0xe92d0030, OST_CORE_PASS_EXECUTE, OST_CORE_SP },	/* push {r4, r5} */
+	{ 0xe8bd8030, OST_CORE_PASS_STEP, -1 },		/* pop {r4, r5, pc} */
+	{ 0xf10c0080, OST_CORE_PASS_PSR, -1 },		/* cpsid i */
+	{ 0xf1080080, OST_CORE_PASS_PSR, -1 },		/* cpsie i */
+	{ 0xf1020013, OST_CORE_PASS_STEP, -1 },		/* cps #19 */
+	{ 0xf57ff05f, OST_CORE_PASS_STEP, -1 },		/* dmb */
+	{ 0xea000010, OST_CORE_PASS_BRANCH, -1 },		/* b */
+	{ 0xebfffffe, OST_CORE_PASS_BRANCH, -1 },		/* bl */
+	{ 0x0a000010, OST_CORE_PASS_STEP, -1 },		/* beq */
+	{ 0xe12fff1e, OST_CORE_PASS_STEP, -1 },		/* bx lr */
+	{ 0xe1a00001, OST_CORE_PASS_EXECUTE, -1 },	/* mov r0, r1 */
+	{ 0xe2811001, OST_CORE_PASS_EXECUTE, 1 },		/* add r1, r1, #1 */
+	{ 0xe0a11002, OST_CORE_PASS_EXECUTE, 1 },		/* adc r1, r1, r2 */
+	{ 0xe0b10002, OST_CORE_PASS_STEP, -1 },		/* adcs r0, r1, r2 */
+	{ 0xe3110a0f, OST_CORE_PASS_EXECUTE, -1 },	/* tst r1, #0xf000 */
+	{ 0xe1a0f00e, OST_CORE_PASS_STEP, -1 },		/* mov pc, lr */
+	{ 0xe28f0004, OST_CORE_PASS_STEP, -1 },		/* add r0, pc, #4 */
+	{ 0xe1a0c000, OST_CORE_PASS_STEP, -1 },		/* mov r12, r0 */
+	{ 0xe10f0000, OST_CORE_PASS_STEP, -1 },		/* mrs r0, cpsr */
+	{ 0xe0000291, OST_CORE_PASS_STEP, -1 },		/* mul */
+	{ 0xe1d100b0, OST_CORE_PASS_STEP, -1 },		/* ldrh */
+	{ 0xe3000001, OST_CORE_PASS_STEP, -1 },		/* movw: not taken for tst */
+	{ 0xef000000, OST_CORE_PASS_STEP, -1 },		/* svc */
+	{ 0xee1d0f70, OST_CORE_PASS_STEP, -1 },		/* mrc p15 */
 };
 
 START_TEST(classify)
 {
-	struct ost_v7_pass pass = ost_v7_classify(BP, kinds[_i].insn);
+	struct ost_core_pass pass = ost_v7_classify(BP, kinds[_i].insn);
 
 	ck_assert_msg(pass.kind == kinds[_i].kind, "%#x: %d", kinds[_i].insn, pass.kind);
 	ck_assert_msg(pass.tell == kinds[_i].tell, "%#x: %d", kinds[_i].insn, pass.tell);
@@ -109,25 +112,26 @@ START_TEST(classify_targets)
 {
 	ck_assert_uint_eq(ost_v7_classify(BP, 0xebfffffe).next, BP);
 	ck_assert_uint_eq(ost_v7_classify(BP, 0xea000010).next, BP + 8 + 0x40);
-	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10c0080).cpsr_set, 0x80);
-	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10801c0).cpsr_clear, 0x1c0);
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10c0080).psr_set, 0x80);
+	ck_assert_uint_eq(ost_v7_classify(BP, 0xf10801c0).psr_clear, 0x1c0);
 }
 END_TEST
 
 START_TEST(registers)
 {
-	uint32_t mask = 0x7fff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_DACR) | OST_V7_BIT(OST_V7_CPSR);
+	uint64_t mask = ALL_REGS | OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_V7_DACR) | OST_CORE_BIT(OST_CORE_PSR);
 
 	stop_at(0xe599a000);
-	good(ost_v7_read(&core, mask));
-	for (unsigned int i = 0; i < 16; i++)
-		ck_assert_uint_eq(core.reg[i], fake.core[0].stopped.r[i]);
-	ck_assert_uint_eq(core.reg[OST_V7_DACR], 0x51);
-	ck_assert_uint_eq(core.reg[OST_V7_CPSR], 0x60000013);
+	good(ops->read(core, mask, NULL));
+	for (unsigned int i = 0; i < 15; i++)
+		ck_assert_uint_eq(core->reg[i == 13 ? OST_CORE_SP : i], fake.core[0].stopped.r[i]);
+	ck_assert_uint_eq(core->reg[OST_CORE_PC], fake.core[0].stopped.r[15]);
+	ck_assert_uint_eq(core->reg[OST_V7_DACR], 0x51);
+	ck_assert_uint_eq(core->reg[OST_CORE_PSR], 0x60000013);
 	unsigned int flushes = fake.flushes;
-	good(ost_v7_read(&core, mask));
+	good(ops->read(core, mask, NULL));
 	ck_assert_uint_eq(fake.flushes, flushes);
-	good(ost_v7_hand_over(&core));
+	good(ops->hand_over(core));
 	ck_assert_mem_eq(fake.core[0].s.r, fake.core[0].stopped.r, 4 * 15);
 	ck_assert_uint_eq(fake.core[0].dscr & 0x302000, 0);
 }
@@ -143,21 +147,21 @@ static const uint32_t passed_insns[] = {
 
 START_TEST(leave)
 {
-	struct ost_v7_pass pass = ost_v7_classify(BP, passed_insns[_i]);
-	struct ost_v7_core *poll[1] = { &core };
+	struct ost_core_pass pass = ost_v7_classify(BP, passed_insns[_i]);
+	struct ost_core *poll[1] = { core };
 	bool fetched;
 	unsigned int flushes;
 
 	stop_at(passed_insns[_i]);
-	good(ost_v7_read(&core, 0xff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_SP)));
+	good(ops->read(core, 0xff | OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_SP), NULL));
 	flushes = fake.flushes;
-	good(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched));
-	if (pass.kind != OST_V7_PASS_STEP)
+	good(ops->leave(core, &pass, 5, NULL, 0, poll, 1, &fetched));
+	if (pass.kind != OST_CORE_PASS_STEP)
 		ck_assert_uint_eq(fake.flushes, flushes + 1);
 	ck_assert_uint_eq(fake.core[0].at, 2);
-	ck_assert(!ost_v7_halted(&core));
+	ck_assert(!core->halted);
 	ck_assert_uint_eq(fake.core[0].bvr[5], BP);
-	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_CORE_BCR_OURS);
 	ck_assert_uint_eq(fake.core[0].dscr & 0x302800, 0);
 }
 END_TEST
@@ -168,9 +172,9 @@ END_TEST
  */
 static bool leave_with_failure(uint32_t insn, unsigned int after, unsigned int flush, unsigned int fails)
 {
-	struct ost_v7_pass pass = ost_v7_classify(BP, insn);
-	struct ost_v7_core *poll[1] = { &core };
-	struct ost_v7_fetch fetch = { .addr = 0x10010, .len = 32, .user = true };
+	struct ost_core_pass pass = ost_v7_classify(BP, insn);
+	struct ost_core *poll[1] = { core };
+	struct ost_core_fetch fetch = { .addr = 0x10010, .len = 32, .user = true };
 	uint8_t bytes[32];
 	bool fetched, hit;
 	struct ost_status status;
@@ -180,17 +184,17 @@ static bool leave_with_failure(uint32_t insn, unsigned int after, unsigned int f
 	fake_write(&fake, 0x10010, "0123456789abcdef0123456789abcde", 32);
 	stop_at(insn);
 	fetch.buf = bytes;
-	good(ost_v7_read(&core, 0x3ff | OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_SP) | OST_V7_BIT(OST_V7_DACR)));
+	good(ops->read(core, 0x3ff | OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_SP) | OST_CORE_BIT(OST_V7_DACR), NULL));
 	fake.fail_flush = fake.flushes + flush;
 	fake.fail_after = after;
 	fake.fails = fails;
 	fake.accesses = 0;
-	status = ost_v7_leave(&core, &pass, 5, &fetch, 1, poll, 1, &fetched);
+	status = ops->leave(core, &pass, 5, &fetch, 1, poll, 1, &fetched);
 	hit = fake.flushes >= fake.fail_flush;
 	for (unsigned int i = 0; ost_failed(status) && i < 5; i++)
-		status = ost_v7_repair(&core);
+		status = ops->repair(core);
 	good(status);
-	ck_assert(!core.unsure && !core.stepping);
+	ck_assert(!core->unsure && !v7.stepping);
 	if (fetched)
 		ck_assert_mem_eq(bytes, "0123456789abcdef0123456789abcde", 32);
 	else
@@ -198,7 +202,7 @@ static bool leave_with_failure(uint32_t insn, unsigned int after, unsigned int f
 	ck_assert_uint_eq(fake.core[0].at, 2);
 	ck_assert_uint_eq(fake.core[0].dscr & 1, 0);
 	ck_assert_uint_eq(fake.core[0].s.dacr, 0x51);
-	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_CORE_BCR_OURS);
 	ck_assert_uint_eq(fake.core[0].dscr & 0x302800, 0);
 	teardown();
 	return hit && after < 90;
@@ -224,7 +228,7 @@ END_TEST
 START_TEST(fetch)
 {
 	uint8_t a[10], b[16], c[4], d[8];
-	struct ost_v7_fetch range[] = {
+	struct ost_core_fetch range[] = {
 		{ .addr = 0x10ff3, .len = 10, .user = true, .buf = a },
 		{ .addr = 0x20000, .len = 16, .user = true, .buf = b },		/* not mapped */
 		{ .addr = STACK + 4, .len = 4, .buf = c },
@@ -235,7 +239,7 @@ START_TEST(fetch)
 	fake_write(&fake, 0x10ff3, "hello, you ends", 13);
 	fake_write32(&fake, STACK + 4, 0x04030201);
 	stop_at(0xe599a000);
-	good(ost_v7_fetch_now(&core, range, 4));
+	good(ops->fetch_now(core, range, 4));
 	ck_assert(!range[0].fault && range[1].fault && !range[2].fault && !range[3].fault);
 	ck_assert_mem_eq(a, "hello, you", 10);
 	ck_assert_mem_eq(c, "\1\2\3\4", 4);
@@ -243,13 +247,13 @@ START_TEST(fetch)
 	ck_assert_uint_eq(fake.core[0].s.dacr, 0x51);
 
 	/* and in the run that lets the core go */
-	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe599a000);
-	struct ost_v7_core *poll[1] = { &core };
+	struct ost_core_pass pass = ost_v7_classify(BP, 0xe599a000);
+	struct ost_core *poll[1] = { core };
 	bool fetched;
 
 	memset(a, 0, sizeof(a));
 	range[1].fault = false;
-	good(ost_v7_leave(&core, &pass, 5, range, 4, poll, 1, &fetched));
+	good(ops->leave(core, &pass, 5, range, 4, poll, 1, &fetched));
 	ck_assert(fetched && range[1].fault && !range[3].fault);
 	ck_assert_mem_eq(a, "hello, you", 10);
 	ck_assert_uint_eq(fake.core[0].at, 2);
@@ -259,28 +263,28 @@ END_TEST
 START_TEST(fetch_bad)
 {
 	uint8_t bytes[64];
-	struct ost_v7_fetch crossing = { .addr = 0x10ff0, .len = 17, .user = true, .buf = bytes };
-	struct ost_v7_fetch empty = { .addr = 0x10ff0, .len = 0, .user = true, .buf = bytes };
+	struct ost_core_fetch crossing = { .addr = 0x10ff0, .len = 17, .user = true, .buf = bytes };
+	struct ost_core_fetch empty = { .addr = 0x10ff0, .len = 0, .user = true, .buf = bytes };
 
 	stop_at(0xe599a000);
-	ck_assert_int_eq(ost_v7_fetch_now(&core, &crossing, 1).code, OST_ERR_ARGUMENT);
-	ck_assert_int_eq(ost_v7_fetch_now(&core, &empty, 1).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->fetch_now(core, &crossing, 1).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->fetch_now(core, &empty, 1).code, OST_ERR_ARGUMENT);
 }
 END_TEST
 
 /* The instruction aborts when it is fed: the core gets to execute it by itself. */
 START_TEST(refused)
 {
-	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe599a000);
-	struct ost_v7_core *poll[1] = { &core };
+	struct ost_core_pass pass = ost_v7_classify(BP, 0xe599a000);
+	struct ost_core *poll[1] = { core };
 	bool fetched;
 
 	pass.insn = 0xe599a001;			/* not what is there: ldr r10, [r9, #1] aborts */
 	stop_at(0xe599a000);
-	good(ost_v7_read(&core, OST_V7_BIT(OST_V7_PC)));
-	good(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched));
+	good(ops->read(core, OST_CORE_BIT(OST_CORE_PC), NULL));
+	good(ops->leave(core, &pass, 5, NULL, 0, poll, 1, &fetched));
 	ck_assert_uint_eq(fake.core[0].at, 2);
-	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_CORE_BCR_OURS);
 }
 END_TEST
 
@@ -295,7 +299,7 @@ static void state_of(struct ost_cpu_state *state)
 	s->tpidrprw = 0x12345000;
 	s->tpidruro = 0xc2000000;
 	fake.core[1].stopped = *s;
-	good(ost_v7_read_state(&fake.target, 1, state));
+	good(ops->read_state(&fake.target, 1, state));
 	for (unsigned int i = 0; i < 15; i++)
 		ck_assert_uint_eq(state->r[i], s->r[i]);
 	ck_assert_uint_eq(state->pc, fake.core[1].dscr & 1 ? 0 : s->r[15]);
@@ -354,37 +358,37 @@ START_TEST(state_errors)
 	struct ost_status status;
 
 	fake.core[0].prsr = 0;
-	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	ck_assert_int_eq(ops->read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
 	fake.core[0].prsr = 5;
-	status = ost_v7_read_state(&fake.target, 0, &state);
+	status = ops->read_state(&fake.target, 0, &state);
 	ck_assert_int_eq(status.code, OST_ERR_STATE);
 	ck_assert_ptr_nonnull(strstr(status.text, "reset"));
 	fake.core[0].prsr = 1;
 	fake.core[0].oslsr = 2;
-	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	ck_assert_int_eq(ops->read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
 	fake.core[0].oslsr = 0;
 	fake.core[0].stuck = true;
-	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
+	ck_assert_int_eq(ops->read_state(&fake.target, 0, &state).code, OST_ERR_STATE);
 	ck_assert_uint_lt(fake.now, 1000000000);
 	fake.dead = true;
-	ck_assert_int_eq(ost_v7_read_state(&fake.target, 0, &state).code, OST_ERR_LINK);
+	ck_assert_int_eq(ops->read_state(&fake.target, 0, &state).code, OST_ERR_LINK);
 }
 END_TEST
 
 /* A step that never comes to an end, as of an instruction that waits for something. */
 START_TEST(step_stuck)
 {
-	struct ost_v7_pass pass = ost_v7_classify(BP, 0xe59f0010);
-	struct ost_v7_core *poll[1] = { &core };
+	struct ost_core_pass pass = ost_v7_classify(BP, 0xe59f0010);
+	struct ost_core *poll[1] = { core };
 	bool fetched;
 
 	stop_at(0xe59f0010);
 	fake.core[0].delay = 1000000;
-	good(ost_v7_read(&core, OST_V7_BIT(OST_V7_PC)));
-	ck_assert_int_eq(ost_v7_leave(&core, &pass, 5, NULL, 0, poll, 1, &fetched).code, OST_ERR_STATE);
-	ck_assert_uint_eq(fake.core[0].bcr[5], OST_V7_BCR_OURS);
+	good(ops->read(core, OST_CORE_BIT(OST_CORE_PC), NULL));
+	ck_assert_int_eq(ops->leave(core, &pass, 5, NULL, 0, poll, 1, &fetched).code, OST_ERR_STATE);
+	ck_assert_uint_eq(fake.core[0].bcr[5], OST_CORE_BCR_OURS);
 	ck_assert_uint_eq(fake.core[0].dscr & 0x800, 0);
-	ck_assert(!core.unsure);
+	ck_assert(!core->unsure);
 }
 END_TEST
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fake_target.h"
-#include "trace/core_v7.h"
+#include "trace/core.h"
 #include "trace/external.h"
 
 /* Where the script's kernel has its points; the words are those of Debian's 6.1 unless a test changes them. */
@@ -613,7 +613,7 @@ START_TEST(leftovers)
 	unsigned int found;
 
 	fake->core[0].bvr[5] = ENTRY;
-	fake->core[0].bcr[5] = OST_V7_BCR_OURS;
+	fake->core[0].bcr[5] = OST_CORE_BCR_OURS;
 	call(0, 0, GETPPID, 0, 0, 0, 1);
 	fake_run(fake, 0);
 	ck_assert_uint_eq(fake->core[0].dscr & 1, 1);
@@ -625,11 +625,11 @@ START_TEST(leftovers)
 	good(ost_external_clean(&fake->target, 0, &found));
 	ck_assert_uint_eq(found, 0);
 	/* Linux's own, in monitor debug-mode */
-	fake->core[0].bcr[5] = OST_V7_BCR_OURS;
+	fake->core[0].bcr[5] = OST_CORE_BCR_OURS;
 	fake->core[0].dscr |= 1 << 15;
 	good(ost_external_clean(&fake->target, 0, &found));
 	ck_assert_uint_eq(found, 0);
-	ck_assert_uint_eq(fake->core[0].bcr[5], OST_V7_BCR_OURS);
+	ck_assert_uint_eq(fake->core[0].bcr[5], OST_CORE_BCR_OURS);
 	ck_assert_uint_eq(fake->errors, 0);
 }
 END_TEST
@@ -658,7 +658,7 @@ START_TEST(start_errors)
 	layout.task_comm = OST_NO_OFFSET;
 	ck_assert_int_eq(ost_external_create(&fake->target, &config, &hooks, &ext).code, OST_ERR_ARGUMENT);
 	layout.isa = OST_ISA_V8;
-	ck_assert_int_eq(ost_external_create(&fake->target, &config, &hooks, &ext).code, OST_ERR_UNSUPPORTED);
+	ck_assert_int_eq(ost_external_create(&fake->target, &config, &hooks, &ext).code, OST_ERR_ARGUMENT);
 }
 END_TEST
 

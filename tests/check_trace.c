@@ -38,7 +38,7 @@ START_TEST(everyone)
 {
 	make(&(struct ost_trace_filter){ 0 });
 	ck_assert_int_eq(meet(0x1000, 1, 1, "init", 0)->verdict, OST_TRACE_YES);
-	ck_assert(ost_trace_wants_nr(table, 4));
+	ck_assert(ost_trace_wants_nr(table, OST_ABI_ARM, 4));
 	ck_assert(!ost_trace_by_comm(table));
 }
 END_TEST
@@ -93,12 +93,12 @@ START_TEST(by_number)
 {
 	uint32_t nr[] = { 322, 3, 4 };
 
-	make(&(struct ost_trace_filter){ .nr = nr, .nrs = 3 });
-	ck_assert(ost_trace_wants_nr(table, 3));
-	ck_assert(ost_trace_wants_nr(table, 4));
-	ck_assert(ost_trace_wants_nr(table, 322));
-	ck_assert(!ost_trace_wants_nr(table, 5));
-	ck_assert(!ost_trace_wants_nr(table, 0));
+	make(&(struct ost_trace_filter){ .calls[OST_ABI_ARM] = { nr, 3 } });
+	ck_assert(ost_trace_wants_nr(table, OST_ABI_ARM, 3));
+	ck_assert(ost_trace_wants_nr(table, OST_ABI_ARM, 4));
+	ck_assert(ost_trace_wants_nr(table, OST_ABI_ARM, 322));
+	ck_assert(!ost_trace_wants_nr(table, OST_ABI_ARM, 5));
+	ck_assert(!ost_trace_wants_nr(table, OST_ABI_ARM, 0));
 }
 END_TEST
 

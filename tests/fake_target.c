@@ -607,7 +607,7 @@ static const struct ost_target_ops fake_ops = {
 void fake_init(struct fake_target *fake, unsigned int cores)
 {
 	memset(fake, 0, sizeof(*fake));
-	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores };
+	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V7 };
 	for (unsigned int i = 0; i < cores; i++) {
 		struct fake_core *c = &fake->core[i];
 

@@ -85,6 +85,8 @@ struct ost_core;
 
 struct ost_core_ops {
 	enum ost_isa isa;
+	size_t size;				/* of the architecture's struct, which begins with struct ost_core */
+	uint64_t user_mask;			/* registers that fetching the user's memory needs: read ahead with others */
 	/* Pure: what the instruction insn at addr calls for. */
 	struct ost_core_pass (*classify)(uint64_t addr, uint32_t insn);
 	/*
@@ -92,8 +94,12 @@ struct ost_core_ops {
 	 * what to do when it is powered down, in reset, or locked.
 	 */
 	struct ost_status (*open)(struct ost_core *core, const struct ost_target *target, unsigned int n);
-	/* Queue reading the core's state; after a flush core->halted and core->reason are as of then. */
+	/*
+	 * Queue reading the core's state. After a flush that succeeded, polled() takes it to core->halted and core->reason;
+	 * flush() does so for its own core.
+	 */
 	void (*queue_poll)(struct ost_core *core);
+	void (*polled)(struct ost_core *core);
 	struct ost_status (*flush)(struct ost_core *core);
 	/* A new stop: nothing is known of the registers. */
 	void (*stopped)(struct ost_core *core);
@@ -104,7 +110,8 @@ struct ost_core_ops {
 	struct ost_status (*read)(struct ost_core *core, uint64_t mask, struct ost_core_frame *frame);
 	/*
 	 * Read memory; each range that can't be read has its `fault` set. 1 flush (one more when user ranges need state
-	 * that has not been read, or when something faulted). What an abort destroys that is live at our points is put back.
+	 * that has not been read, or when something faulted). What an abort destroys that is live at our points is put
+	 * back.
 	 */
 	struct ost_status (*fetch_now)(struct ost_core *core, struct ost_core_fetch *fetch, size_t n);
 	/* How many of the n ranges fit one flush. */
@@ -121,29 +128,34 @@ struct ost_core_ops {
 	/* The link failed in the middle of a stop: have repair() end it. */
 	void (*give_up)(struct ost_core *core, const struct ost_core_pass *pass, unsigned int unit);
 	/*
-	 * After a failure of the link in leave() (core->unsure): find out how far the core got and let it go from there. 2-3
-	 * flushes. The core runs, or has stopped anew, on success; on failure it may be called again.
+	 * After a failure of the link in leave() (core->unsure): find out how far the core got and let it go from there.
+	 * 2-3 flushes. The core runs, or has stopped anew, on success; on failure it may be called again.
 	 */
 	struct ost_status (*repair)(struct ost_core *core);
-	/* Leave a stop to somebody else: everything as it was; the core stays stopped. 1 flush, 0 when nothing was touched. */
+	/* Leave a stop to somebody else: all as it was; the core stays stopped. 1 flush, 0 when nothing was touched. */
 	struct ost_status (*hand_over)(struct ost_core *core);
 	/*
 	 * Stop a core wherever it is, or take it as it stands; *ret_asked: it stopped because of this request and is to be
-	 * restarted with restart(). All that fetching may change is in reg[] then, read so that none is lost should the link
-	 * fail. OST_ERR_STATE when it doesn't stop within 100 ms.
+	 * restarted with restart(). All that fetching may change is in reg[] then, with PC and PSR, and in the kernel the
+	 * task registers, read so that none is lost should the link fail. OST_ERR_STATE when it doesn't stop within 100 ms.
 	 */
 	struct ost_status (*stop)(struct ost_core *core, bool *ret_asked);
 	/* Whether a core that stop() stopped runs in kernel mode, where the task registers and user memory tell. */
 	bool (*in_kernel)(const struct ost_core *core);
-	/* Put back what fetching may have changed and reg[] has from before. 1 flush. */
+	/*
+	 * Put back what fetching may have changed since the last stop(), which keeps it across stopped(); nothing to do
+	 * where that was not in the kernel. 1 flush.
+	 */
 	struct ost_status (*restore)(struct ost_core *core);
 	/* Restart a core at the PC it stopped at, with every register as it was. 1 flush. */
 	struct ost_status (*restart)(struct ost_core *core);
 	/* Breakpoint units: all of them, 1 flush. */
 	struct ost_status (*read_units)(struct ost_core *core, uint64_t *bvr, uint32_t *bcr);
+	/* Also noted in unit_bcr[], which is what a unit that was borrowed for a step gets back. */
 	void (*queue_unit)(struct ost_core *core, unsigned int unit, uint64_t bvr, uint32_t bcr);
-	void (*queue_read_unit)(struct ost_core *core, unsigned int unit, uint64_t *bvr, uint32_t *bcr);
-	/* Queue setting or clearing halting debug enable, without which breakpoints do nothing; from what was polled last. */
+	/* bvr: two words, the low one first. */
+	void (*queue_read_unit)(struct ost_core *core, unsigned int unit, uint32_t *bvr, uint32_t *bcr);
+	/* Queue setting or clearing halting debug enable, without which breakpoints do nothing; as polled last. */
 	void (*queue_enable)(struct ost_core *core, bool on);
 	/* Whether it was set, and whether the units are the kernel's own (monitor debug-mode), when last polled. */
 	bool (*enabled)(const struct ost_core *core);
@@ -152,8 +164,8 @@ struct ost_core_ops {
 	struct ost_status (*diagnose)(struct ost_core *core);
 	/*
 	 * The state the kernel finder asks for. A running core is stopped for the time of a few flushes and goes on; one
-	 * that is stopped already stays so, with every register as it was. OST_ERR_STATE: powered down, in reset, or it does
-	 * not stop within 100 ms. OST_ERR_UNSUPPORTED: a state that no kernel of this architecture is seen from.
+	 * that is stopped already stays so, with every register as it was. OST_ERR_STATE: powered down, in reset, or it
+	 * does not stop within 100 ms. OST_ERR_UNSUPPORTED: a state that no kernel of this architecture is seen from.
 	 */
 	struct ost_status (*read_state)(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret);
 };
@@ -164,6 +176,7 @@ struct ost_core {
 	const struct ost_target *target;	/* borrowed */
 	unsigned int index;			/* of the target's cores */
 	unsigned int units, context_units;	/* breakpoint units; the last so many compare context IDs */
+	uint32_t unit_bcr[OST_CORE_MAX_UNITS];	/* as last queued by us */
 	bool halted;				/* as last polled */
 	enum ost_core_reason reason;
 	uint64_t reg[OST_CORE_REGS];		/* as of this stop; those in `have` */

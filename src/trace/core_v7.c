@@ -17,6 +17,7 @@
 #define PRSR 0x314u
 
 #define DSCR_HALTED 0x00000001u
+#define DSCR_REASON(dscr) ((dscr) >> 2 & 15)
 #define DSCR_STICKY 0x000001c0u		/* synchronous abort, asynchronous abort, undefined */
 #define DSCR_INTDIS 0x00000800u
 #define DSCR_UDCCDIS 0x00001000u
@@ -41,7 +42,13 @@
 #define PRSR_IN_RESET 4u
 #define OSLSR_LOCKED 2u
 
+#define BCR_ENABLED 1u
+/* The kind of a unit: address, with these bits clear but for the link to a context. */
 #define BCR_MISMATCH 0x00400000u
+#define BCR_CONTEXT 0x00200000u
+
+/* r0-r12, SP and LR of the mode it was stopped in. */
+#define ALL_REGS (UINT64_C(0x5fff) | OST_CORE_BIT(OST_CORE_SP))
 
 #define CPSR_T 0x20u
 #define CPSR_A 0x100u
@@ -77,16 +84,21 @@
 #define HALT_NS 100000000ull
 #define STEP_NS 50000000ull
 
+static struct ost_v7_core *v7_of(struct ost_core *core)
+{
+	return (struct ost_v7_core *)(void *)core;
+}
+
 /* ---- single accesses ---- */
 
 static void put(struct ost_v7_core *core, uint32_t off, uint32_t val)
 {
-	core->target->ops->reg_write(core->target->ctx, core->core, off, val);
+	core->base.target->ops->reg_write(core->base.target->ctx, core->base.index, off, val);
 }
 
 static void get(struct ost_v7_core *core, uint32_t off, uint32_t *val)
 {
-	core->target->ops->reg_read(core->target->ctx, core->core, off, val);
+	core->base.target->ops->reg_read(core->base.target->ctx, core->base.index, off, val);
 }
 
 /* Where an instruction may be refused nothing may wait for it: then DSCR is read after each, in non-blocking mode. */
@@ -94,7 +106,7 @@ static void feed(struct ost_v7_core *core, uint32_t insn)
 {
 	put(core, ITR, insn);
 	if (core->careful)
-		get(core, DSCR, &core->status[OST_V7_MAX_FETCHES]);
+		get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
 }
 
 /* A word that a failure of the link left in DTRRX goes through r12: not before that was read. */
@@ -123,7 +135,7 @@ static void queue_mode(struct ost_v7_core *core, uint32_t mode)
 {
 	put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | mode);
 	if (core->careful)
-		get(core, DSCR, &core->status[OST_V7_MAX_FETCHES]);
+		get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
 }
 
 /* Nothing that was left half-done may stand in the way: an abort, a word that nobody took. */
@@ -135,76 +147,91 @@ static void queue_feeding(struct ost_v7_core *core)
 		put(core, DRCR, DRCR_CLEAR);
 	queue_mode(core, core->careful ? 0 : DSCR_STALL);
 	if (core->dscr & DSCR_TXFULL)
-		get(core, DTRTX, &core->status[OST_V7_MAX_FETCHES]);
+		get(core, DTRTX, &core->status[OST_CORE_MAX_FETCHES]);
 	core->feeding = true;
 }
 
-struct ost_status ost_v7_flush(struct ost_v7_core *core)
+static void v7_polled(struct ost_core *base)
 {
-	struct ost_status status = core->target->ops->flush(core->target->ctx);
+	struct ost_v7_core *core = v7_of(base);
+	uint32_t reason = DSCR_REASON(core->dscr);
 
-	core->flushes++;
+	if (!core->polling)
+		return;
+	core->polling = false;
+	base->halted = core->dscr & DSCR_HALTED;
+	base->reason = reason == 0 ? OST_CORE_REQUEST : reason == 1 ? OST_CORE_BREAKPOINT : OST_CORE_OTHER;
+}
+
+static struct ost_status v7_flush(struct ost_v7_core *core)
+{
+	struct ost_status status = core->base.target->ops->flush(core->base.target->ctx);
+
+	core->base.flushes++;
 	if (ost_failed(status))
-		core->feeding = false;
+		core->feeding = core->polling = false;
+	else
+		v7_polled(&core->base);
 	return status;
 }
 
 static uint64_t now_ns(const struct ost_v7_core *core)
 {
-	return core->target->ops->now_ns(core->target->ctx);
+	return core->base.target->ops->now_ns(core->base.target->ctx);
 }
 
-void ost_v7_queue_poll(struct ost_v7_core *core)
+static void v7_queue_poll(struct ost_v7_core *core)
 {
 	get(core, DSCR, &core->dscr);
+	core->polling = true;
 }
 
-void ost_v7_stopped(struct ost_v7_core *core)
+static void v7_stopped(struct ost_v7_core *core)
 {
-	core->have = 0;
+	core->base.have = 0;
 	core->feeding = false;
 	core->scratched = false;
 }
 
 /* ---- starting with a core ---- */
 
-struct ost_status ost_v7_diagnose(struct ost_v7_core *core)
+static struct ost_status v7_diagnose(struct ost_v7_core *core)
 {
-	uint32_t oslsr = 0;
+	uint32_t prsr = 0, oslsr = 0;
 
-	get(core, PRSR, &core->prsr);
-	OST_TRY(ost_v7_flush(core));
-	if (!(core->prsr & PRSR_POWERED))
+	get(core, PRSR, &prsr);
+	OST_TRY(v7_flush(core));
+	core->base.powered = prsr & PRSR_POWERED;
+	if (!core->base.powered)
 		return ost_error_at(OST_ERR_STATE, "core is powered down: bring it up, or boot with cpuidle.off=1 nohlt",
-			core->core);
-	if (core->prsr & PRSR_IN_RESET)
-		return ost_error_at(OST_ERR_STATE, "core is held in reset: release it and try again", core->core);
+			core->base.index);
+	if (prsr & PRSR_IN_RESET)
+		return ost_error_at(OST_ERR_STATE, "core is held in reset: release it and try again", core->base.index);
 	get(core, OSLSR, &oslsr);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	if (oslsr & OSLSR_LOCKED)
 		return ost_error_at(OST_ERR_STATE,
-			"core's debug registers are locked (OS lock): let it finish booting and try again", core->core);
+			"core's debug registers are locked (OS lock): let it finish booting and try again", core->base.index);
 	return ost_ok();
 }
 
-struct ost_status ost_v7_open(struct ost_v7_core *core, const struct ost_target *target, unsigned int n)
+static struct ost_status v7_open(struct ost_v7_core *core, const struct ost_target *target, unsigned int n)
 {
 	uint32_t didr = 0;
 
-	memset(core, 0, sizeof(*core));
-	core->target = target;
-	core->core = n;
-	OST_TRY(ost_v7_diagnose(core));
+	*core = (struct ost_v7_core){ .base = { .ops = &ost_core_v7_ops, .target = target, .index = n } };
+	OST_TRY(v7_diagnose(core));
 	get(core, DIDR, &didr);
-	ost_v7_queue_poll(core);
-	OST_TRY(ost_v7_flush(core));
-	core->units = (didr >> 24 & 15) + 1;
+	v7_queue_poll(core);
+	OST_TRY(v7_flush(core));
+	core->base.units = (didr >> 24 & 15) + 1;
+	core->base.context_units = (didr >> 20 & 15) + 1;
 	return ost_ok();
 }
 
 /* ---- breakpoint units ---- */
 
-void ost_v7_queue_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, uint32_t bcr)
+static void put_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, uint32_t bcr)
 {
 	/* Never enabled with half a value. */
 	put(core, BCR(unit), 0);
@@ -213,44 +240,58 @@ void ost_v7_queue_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr
 		put(core, BCR(unit), bcr);
 }
 
-void ost_v7_queue_read_unit(struct ost_v7_core *core, unsigned int unit, uint32_t *bvr, uint32_t *bcr)
+static void v7_queue_unit(struct ost_core *base, unsigned int unit, uint64_t bvr, uint32_t bcr)
 {
-	get(core, BVR(unit), bvr);
-	get(core, BCR(unit), bcr);
+	put_unit(v7_of(base), unit, (uint32_t)bvr, bcr);
+	base->unit_bcr[unit] = bcr;
 }
 
-struct ost_status ost_v7_read_units(struct ost_v7_core *core, uint32_t *bvr, uint32_t *bcr)
+static void v7_queue_read_unit(struct ost_core *base, unsigned int unit, uint32_t *bvr, uint32_t *bcr)
 {
-	for (unsigned int i = 0; i < core->units; i++)
-		get(core, BVR(i), &bvr[i]);
-	for (unsigned int i = 0; i < core->units; i++)
+	get(v7_of(base), BVR(unit), &bvr[0]);
+	bvr[1] = 0;
+	get(v7_of(base), BCR(unit), bcr);
+}
+
+static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uint32_t *bcr)
+{
+	uint32_t value[OST_CORE_MAX_UNITS] = { 0 };
+
+	for (unsigned int i = 0; i < core->base.units; i++)
+		get(core, BVR(i), &value[i]);
+	for (unsigned int i = 0; i < core->base.units; i++)
 		get(core, BCR(i), &bcr[i]);
-	return ost_v7_flush(core);
+	OST_TRY(v7_flush(core));
+	for (unsigned int i = 0; i < core->base.units; i++)
+		bvr[i] = value[i];
+	return ost_ok();
 }
 
-void ost_v7_queue_enable(struct ost_v7_core *core, bool on)
+static void v7_queue_enable(struct ost_core *base, bool on)
 {
+	struct ost_v7_core *core = v7_of(base);
+
 	put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
 }
 
 /* ---- registers ---- */
 
 /* How the registers past r15 are read into r12. */
-static const uint32_t special[OST_V7_REGS] = {
-	[OST_V7_PC] = MOV_R12_PC,
-	[OST_V7_CPSR] = MRS_R12_CPSR,
+static const uint32_t special[OST_CORE_REGS] = {
+	[OST_CORE_PC] = MOV_R12_PC,
+	[OST_CORE_PSR] = MRS_R12_CPSR,
 	[OST_V7_DACR] = READ_CP15(0u, 3u, 0u, 0u),
 	[OST_V7_DFSR] = READ_CP15(0u, 5u, 0u, 0u),
 	[OST_V7_DFAR] = READ_CP15(0u, 6u, 0u, 0u),
-	[OST_V7_TPIDRURO] = READ_CP15(0u, 13u, 0u, 3u),
-	[OST_V7_TPIDRPRW] = READ_CP15(0u, 13u, 0u, 4u),
+	[OST_CORE_TASK0] = READ_CP15(0u, 13u, 0u, 3u),
+	[OST_CORE_TASK1] = READ_CP15(0u, 13u, 0u, 4u),
 };
 
-static void queue_read(struct ost_v7_core *core, uint32_t mask)
+static void queue_read(struct ost_v7_core *core, uint64_t mask)
 {
 	queue_feeding(core);
-	for (unsigned int i = 0; i < OST_V7_REGS; i++) {
-		if (!(mask & OST_V7_BIT(i)))
+	for (unsigned int i = 0; i < OST_CORE_REGS; i++) {
+		if (!(mask & OST_CORE_BIT(i)))
 			continue;
 		if (special[i]) {
 			queue_drain(core);
@@ -258,47 +299,47 @@ static void queue_read(struct ost_v7_core *core, uint32_t mask)
 			queue_get(core, 12, &core->raw[i]);
 			core->scratched = true;
 		} else {
-			queue_get(core, i, &core->raw[i]);
+			queue_get(core, i == OST_CORE_SP ? 13 : i, &core->raw[i]);
 		}
 	}
 }
 
-static void accept_read(struct ost_v7_core *core, uint32_t mask)
+static void accept_read(struct ost_v7_core *core, uint64_t mask)
 {
-	for (unsigned int i = 0; i < OST_V7_REGS; i++) {
-		if (mask & OST_V7_BIT(i))
-			core->reg[i] = core->raw[i];
+	for (unsigned int i = 0; i < OST_CORE_REGS; i++) {
+		if (mask & OST_CORE_BIT(i))
+			core->base.reg[i] = core->raw[i];
 	}
-	if (mask & OST_V7_BIT(OST_V7_PC))
-		core->reg[OST_V7_PC] -= 8;
-	core->have |= mask;
+	if (mask & OST_CORE_BIT(OST_CORE_PC))
+		core->base.reg[OST_CORE_PC] = core->raw[OST_CORE_PC] - 8;
+	core->base.have |= mask;
 }
 
-struct ost_status ost_v7_read(struct ost_v7_core *core, uint32_t mask)
+static struct ost_status v7_read(struct ost_v7_core *core, uint64_t mask)
 {
-	mask |= OST_V7_BIT(12);
-	mask &= ~core->have;
+	mask |= OST_CORE_BIT(12);
+	mask &= ~core->base.have;
 	if (!mask)
 		return ost_ok();
 	queue_read(core, mask);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	accept_read(core, mask);
 	return ost_ok();
 }
 
 /* ---- memory ---- */
 
-static uint32_t words_of(const struct ost_v7_fetch *f)
+static uint32_t words_of(const struct ost_core_fetch *f)
 {
 	return (uint32_t)((f->addr & 3) + f->len + 3) / 4;
 }
 
-size_t ost_v7_fetch_fits(const struct ost_v7_fetch *fetch, size_t n)
+static size_t v7_fetch_fits(const struct ost_core_fetch *fetch, size_t n)
 {
 	uint32_t words = 0;
 	size_t i;
 
-	for (i = 0; i < n && i < OST_V7_MAX_FETCHES; i++) {
+	for (i = 0; i < n && i < OST_CORE_MAX_FETCHES; i++) {
 		words += words_of(&fetch[i]);
 		if (words > OST_V7_MAX_WORDS)
 			break;
@@ -306,7 +347,7 @@ size_t ost_v7_fetch_fits(const struct ost_v7_fetch *fetch, size_t n)
 	return i;
 }
 
-static bool any_user(const struct ost_v7_fetch *fetch, size_t n)
+static bool any_user(const struct ost_core_fetch *fetch, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (fetch[i].user)
@@ -327,7 +368,7 @@ static uint32_t opened(uint32_t dacr)
  * nothing until the sticky flags are cleared. Status is taken after each range, and then cleared, so that a bad pointer
  * costs its own range only.
  */
-static void queue_range(struct ost_v7_core *core, const struct ost_v7_fetch *f, uint32_t *word, uint32_t *status)
+static void queue_range(struct ost_v7_core *core, const struct ost_core_fetch *f, uint32_t *word, uint32_t *status)
 {
 	uint32_t words = words_of(f);
 
@@ -346,9 +387,9 @@ static void queue_range(struct ost_v7_core *core, const struct ost_v7_fetch *f, 
 	queue_mode(core, DSCR_STALL);
 }
 
-static void queue_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fetch, size_t n)
+static void queue_fetch(struct ost_v7_core *core, const struct ost_core_fetch *fetch, size_t n)
 {
-	uint32_t dacr = core->reg[OST_V7_DACR];
+	uint32_t dacr = (uint32_t)core->base.reg[OST_V7_DACR];
 	bool open = any_user(fetch, n) && opened(dacr) != dacr;
 	uint32_t words = 0;
 
@@ -371,13 +412,13 @@ static void queue_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fet
 	}
 }
 
-static void accept_fetch(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n)
+static void accept_fetch(struct ost_v7_core *core, struct ost_core_fetch *fetch, size_t n)
 {
 	uint8_t bytes[4 * (4096 / 4 + 2)];
 	uint32_t words = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct ost_v7_fetch *f = &fetch[i];
+		struct ost_core_fetch *f = &fetch[i];
 		uint32_t count = words_of(f);
 
 		f->fault = (core->status[i] & DSCR_STICKY) || !(core->status[i] & DSCR_TXFULL);
@@ -390,9 +431,9 @@ static void accept_fetch(struct ost_v7_core *core, struct ost_v7_fetch *fetch, s
 	}
 }
 
-static struct ost_status check_fetch(const struct ost_v7_fetch *fetch, size_t n)
+static struct ost_status check_fetch(const struct ost_core_fetch *fetch, size_t n)
 {
-	if (ost_v7_fetch_fits(fetch, n) < n)
+	if (v7_fetch_fits(fetch, n) < n)
 		return ost_error(OST_ERR_LIMIT, "too much memory asked for in one flush");
 	for (size_t i = 0; i < n; i++) {
 		if (!fetch[i].len || (fetch[i].addr & 4095) + fetch[i].len > 4096 || fetch[i].addr > 0xffffffffu)
@@ -401,29 +442,29 @@ static struct ost_status check_fetch(const struct ost_v7_fetch *fetch, size_t n)
 	return ost_ok();
 }
 
-static struct ost_status prepare_fetch(struct ost_v7_core *core, const struct ost_v7_fetch *fetch, size_t n)
+static struct ost_status prepare_fetch(struct ost_v7_core *core, const struct ost_core_fetch *fetch, size_t n)
 {
 	OST_TRY(check_fetch(fetch, n));
-	return ost_v7_read(core, any_user(fetch, n) ? OST_V7_BIT(OST_V7_DACR) : 0);
+	return v7_read(core, any_user(fetch, n) ? OST_CORE_BIT(OST_V7_DACR) : 0);
 }
 
-struct ost_status ost_v7_fetch_now(struct ost_v7_core *core, struct ost_v7_fetch *fetch, size_t n)
+static struct ost_status v7_fetch_now(struct ost_v7_core *core, struct ost_core_fetch *fetch, size_t n)
 {
 	if (!n)
 		return ost_ok();
 	OST_TRY(prepare_fetch(core, fetch, n));
 	queue_fetch(core, fetch, n);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	accept_fetch(core, fetch, n);
 	return ost_ok();
 }
 
 /* ---- out of a stop ---- */
 
-static void queue_cps(struct ost_v7_core *core, const struct ost_v7_pass *pass)
+static void queue_cps(struct ost_v7_core *core, const struct ost_core_pass *pass)
 {
-	uint32_t op = pass->cpsr_set ? ORR_R12 : BIC_R12;
-	uint32_t bits = pass->cpsr_set | pass->cpsr_clear;
+	uint32_t op = pass->psr_set ? ORR_R12 : BIC_R12;
+	uint32_t bits = pass->psr_set | pass->psr_clear;
 
 	feed(core, MRS_R12_CPSR);
 	if (bits & 0xff)
@@ -443,14 +484,14 @@ static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
  * Past the instruction. The one that is executed does not touch r12 and may be refused: after it DTRRX is written only
  * once more (queue_go()), since a second word would wait for ever for the first one to be taken.
  */
-static void queue_past(struct ost_v7_core *core, const struct ost_v7_pass *pass, bool executed)
+static void queue_past(struct ost_v7_core *core, const struct ost_core_pass *pass, bool executed)
 {
-	if (!executed && pass->kind == OST_V7_PASS_CPS)
+	if (!executed && pass->kind == OST_CORE_PASS_PSR)
 		queue_cps(core, pass);
-	if (pass->kind == OST_V7_PASS_BRANCH && pass->link)
+	if (pass->kind == OST_CORE_PASS_BRANCH && pass->link)
 		queue_set(core, OST_V7_LR, pass->addr + 4);
 	queue_set(core, 12, pass->next);
-	if (!executed && pass->kind == OST_V7_PASS_EXECUTE)
+	if (!executed && pass->kind == OST_CORE_PASS_EXECUTE)
 		feed(core, pass->insn);
 	feed(core, MOV_PC_R12);
 }
@@ -461,7 +502,7 @@ static void queue_past(struct ost_v7_core *core, const struct ost_v7_pass *pass,
  */
 static void queue_go(struct ost_v7_core *core, uint32_t dscr, uint32_t *status)
 {
-	queue_set(core, 12, core->reg[12]);
+	queue_set(core, 12, core->base.reg[12]);
 	get(core, DSCR, status);
 	put(core, DSCR, dscr & DSCR_KEEP);
 	put(core, DRCR, DRCR_RESTART);
@@ -472,50 +513,50 @@ static struct ost_status wait_halted(struct ost_v7_core *core, uint64_t limit_ns
 	uint64_t deadline = now_ns(core) + limit_ns;
 
 	for (;;) {
-		ost_v7_queue_poll(core);
-		OST_TRY(ost_v7_flush(core));
-		if (ost_v7_halted(core))
+		v7_queue_poll(core);
+		OST_TRY(v7_flush(core));
+		if (core->base.halted)
 			return ost_ok();
 		if (now_ns(core) > deadline)
-			return ost_error_at(OST_ERR_STATE, "core does not stop", core->core);
+			return ost_error_at(OST_ERR_STATE, "core does not stop", core->base.index);
 	}
 }
 
-struct ost_status ost_v7_restart(struct ost_v7_core *core)
+static struct ost_status v7_restart(struct ost_v7_core *core)
 {
-	bool thumb = core->have & OST_V7_BIT(OST_V7_CPSR) && core->reg[OST_V7_CPSR] & CPSR_T;
+	bool thumb = core->base.have & OST_CORE_BIT(OST_CORE_PSR) && core->base.reg[OST_CORE_PSR] & CPSR_T;
 	uint32_t status = 0;
 
 	queue_feeding(core);
-	queue_pc(core, core->reg[OST_V7_PC], thumb);
+	queue_pc(core, (uint32_t)core->base.reg[OST_CORE_PC], thumb);
 	queue_go(core, core->dscr, &status);
-	ost_v7_queue_poll(core);
-	OST_TRY(ost_v7_flush(core));
-	ost_v7_stopped(core);
+	v7_queue_poll(core);
+	OST_TRY(v7_flush(core));
+	v7_stopped(core);
 	if (status & DSCR_STICKY)
-		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", core->core);
+		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", core->base.index);
 	return ost_ok();
 }
 
-struct ost_status ost_v7_hand_over(struct ost_v7_core *core)
+static struct ost_status v7_hand_over(struct ost_v7_core *core)
 {
 	if (!core->feeding)
 		return ost_ok();
-	if (core->scratched && (core->have & OST_V7_BIT(12)))
-		queue_set(core, 12, core->reg[12]);
+	if (core->scratched && (core->base.have & OST_CORE_BIT(12)))
+		queue_set(core, 12, core->base.reg[12]);
 	put(core, DSCR, core->dscr & (DSCR_KEEP | DSCR_ITREN | DSCR_DCC));
-	OST_TRY(ost_v7_flush(core));
-	ost_v7_stopped(core);
+	OST_TRY(v7_flush(core));
+	v7_stopped(core);
 	return ost_ok();
 }
 
 static void step_done(struct ost_v7_core *core)
 {
 	core->stepping = false;
-	core->unsure = false;
+	core->base.unsure = false;
 }
 
-static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit);
+static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_core_pass *pass, unsigned int unit);
 
 /*
  * Whether PC is at an enabled breakpoint. PC can be read only as long as neither it nor CPSR has been written: after
@@ -523,12 +564,15 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
  */
 static struct ost_status at_enabled_unit(struct ost_v7_core *core, bool *ret)
 {
-	uint32_t bvr[OST_V7_MAX_UNITS], bcr[OST_V7_MAX_UNITS];
+	uint64_t bvr[OST_CORE_MAX_UNITS];
+	uint32_t bcr[OST_CORE_MAX_UNITS];
 
 	*ret = false;
-	OST_TRY(ost_v7_read_units(core, bvr, bcr));
-	for (unsigned int i = 0; i < core->units; i++) {
-		if ((bcr[i] & 1) && !(bcr[i] & BCR_MISMATCH) && bvr[i] == core->reg[OST_V7_PC])
+	OST_TRY(read_units(core, bvr, bcr));
+	for (unsigned int i = 0; i < core->base.units; i++) {
+		uint32_t kind = bcr[i] & (BCR_ENABLED | BCR_MISMATCH | BCR_CONTEXT);
+
+		if (kind == BCR_ENABLED && bvr[i] == core->base.reg[OST_CORE_PC])
 			*ret = true;
 	}
 	return ost_ok();
@@ -537,11 +581,11 @@ static struct ost_status at_enabled_unit(struct ost_v7_core *core, bool *ret)
 /* Past the step: the unit is a plain breakpoint again. */
 static struct ost_status end_step(struct ost_v7_core *core)
 {
-	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
-	OST_TRY(ost_v7_flush(core));
+	put_unit(core, core->step_unit, (uint32_t)core->leaving.addr, core->base.unit_bcr[core->step_unit]);
+	OST_TRY(v7_flush(core));
 	core->step_ending = true;
 	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
-	OST_TRY(ost_v7_restart(core));
+	OST_TRY(v7_restart(core));
 	step_done(core);
 	return ost_ok();
 }
@@ -552,31 +596,31 @@ static struct ost_status end_step(struct ost_v7_core *core)
  */
 static struct ost_status settle_step(struct ost_v7_core *core)
 {
-	struct ost_v7_pass pass = core->leaving;
+	struct ost_core_pass pass = core->leaving;
 	bool at_unit = false;
 
-	ost_v7_stopped(core);
+	v7_stopped(core);
 	if (!core->step_seen) {
-		OST_TRY(ost_v7_read(core, OST_V7_BIT(12)));
-		core->step_after = core->reg[12];
+		OST_TRY(v7_read(core, OST_CORE_BIT(12)));
+		core->step_after = core->base.reg[12];
 		core->step_seen = true;
 	}
-	core->reg[12] = core->step_after;
-	core->have = OST_V7_BIT(12);
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
+	core->base.reg[12] = core->step_after;
+	core->base.have = OST_CORE_BIT(12);
+	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
 	if (core->step_ending) {
 		OST_TRY(at_enabled_unit(core, &at_unit));
 		if (at_unit) {			/* it ran on and stopped anew */
-			OST_TRY(ost_v7_hand_over(core));
+			OST_TRY(v7_hand_over(core));
 			step_done(core);
 			return ost_ok();
 		}
-		core->reg[OST_V7_PC] = core->step_pc;
+		core->base.reg[OST_CORE_PC] = core->step_pc;
 	}
-	core->step_pc = core->reg[OST_V7_PC];
+	core->step_pc = core->base.reg[OST_CORE_PC];
 	if (core->step_pc != pass.addr && (!core->step_cut || core->step_pc == pass.next))
 		return end_step(core);
-	core->reg[12] = core->step_before;
+	core->base.reg[12] = core->step_before;
 	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
 	return leave_by_step(core, &pass, core->step_unit);
 }
@@ -589,31 +633,31 @@ static struct ost_status wait_step(struct ost_v7_core *core)
 		return settle_step(core);
 	if (result.code == OST_ERR_LINK)
 		return result;
-	ost_v7_queue_unit(core, core->step_unit, core->leaving.addr, OST_V7_BCR_OURS);
+	put_unit(core, core->step_unit, (uint32_t)core->leaving.addr, core->base.unit_bcr[core->step_unit]);
 	put(core, DSCR, core->step_dscr & DSCR_KEEP);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	step_done(core);
 	return ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", core->leaving.addr);
 }
 
 /* The core itself executes the instruction: stop at whatever is not at its address, with interrupts kept away. */
-static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
+static struct ost_status leave_by_step(struct ost_v7_core *core, const struct ost_core_pass *pass, unsigned int unit)
 {
 	uint32_t status = 0;
 
 	core->leaving = *pass;
 	core->step_unit = unit;
 	core->step_dscr = core->dscr;
-	core->step_before = core->reg[12];
+	core->step_before = core->base.reg[12];
 	core->step_seen = core->step_ending = false;
 	core->stepping = true;
-	core->unsure = true;
+	core->base.unsure = true;
 	queue_feeding(core);
-	queue_pc(core, pass->addr, false);
-	ost_v7_queue_unit(core, unit, pass->addr, OST_V7_BCR_OURS | BCR_MISMATCH);
+	queue_pc(core, (uint32_t)pass->addr, false);
+	put_unit(core, unit, (uint32_t)pass->addr, OST_CORE_BCR_OURS | BCR_MISMATCH);
 	queue_go(core, core->dscr | DSCR_INTDIS, &status);
 	core->step_cut = true;
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	core->step_cut = false;
 	return wait_step(core);
 }
@@ -622,53 +666,58 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
  * The instruction that was fed did not complete, nor did anything after it: the core stands at the breakpoint as
  * before, with the scratch value in r12. Let it execute the instruction by itself.
  */
-static struct ost_status leave_refused(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
+static struct ost_status leave_refused(struct ost_v7_core *core, const struct ost_core_pass *pass, unsigned int unit)
 {
-	uint32_t r12 = core->reg[12];
+	uint64_t r12 = core->base.reg[12];
 
 	OST_TRY(wait_halted(core, STEP_NS));
-	ost_v7_stopped(core);
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC)));
-	core->reg[12] = r12;
-	if (core->reg[OST_V7_PC] != pass->addr)
+	v7_stopped(core);
+	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
+	core->base.reg[12] = r12;
+	if (core->base.reg[OST_CORE_PC] != pass->addr)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
 	return leave_by_step(core, pass, unit);
 }
 
-static bool polls_self(const struct ost_v7_core *core, struct ost_v7_core *const *poll, size_t polls)
+static bool polls_self(const struct ost_v7_core *core, struct ost_core *const *poll, size_t polls)
 {
 	for (size_t i = 0; i < polls; i++) {
-		if (poll[i] == core)
+		if (poll[i] == &core->base)
 			return true;
 	}
 	return false;
 }
 
-/* What has to be known before; for a step, which cannot be joined with fetching, the memory as well. */
-static struct ost_status prepare_leave(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit,
-		struct ost_v7_fetch *fetch, size_t n)
+static void v7_give_up(struct ost_core *base, const struct ost_core_pass *pass, unsigned int unit)
 {
-	struct ost_status result = n ? prepare_fetch(core, fetch, n) : ost_ok();
+	struct ost_v7_core *core = v7_of(base);
 
-	if (!ost_failed(result))
-		result = ost_v7_read(core, pass->tell >= 0 ? OST_V7_BIT(pass->tell) : 0);
-	if (!ost_failed(result) && pass->kind == OST_V7_PASS_STEP)
-		result = ost_v7_fetch_now(core, fetch, n);
-	if (result.code == OST_ERR_LINK)
-		ost_v7_give_up(core, pass, unit);
-	return result;
-}
-
-void ost_v7_give_up(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit)
-{
-	core->unsure = true;
+	core->base.unsure = true;
 	core->leaving = *pass;
 	core->step_unit = unit;
 }
 
-struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pass *pass, unsigned int unit,
-		struct ost_v7_fetch *fetch, size_t n, struct ost_v7_core *const *poll, size_t polls, bool *ret_fetched)
+/* What has to be known before; for a step, which cannot be joined with fetching, the memory as well. */
+static struct ost_status prepare_leave(struct ost_v7_core *core, const struct ost_core_pass *pass, unsigned int unit,
+		struct ost_core_fetch *fetch, size_t n)
 {
+	struct ost_status result = n ? prepare_fetch(core, fetch, n) : ost_ok();
+
+	if (!ost_failed(result))
+		result = v7_read(core, pass->tell >= 0 ? OST_CORE_BIT(pass->tell) : 0);
+	if (!ost_failed(result) && pass->kind == OST_CORE_PASS_STEP)
+		result = v7_fetch_now(core, fetch, n);
+	if (result.code == OST_ERR_LINK)
+		v7_give_up(&core->base, pass, unit);
+	return result;
+}
+
+static struct ost_status v7_repair(struct ost_core *base);
+
+static struct ost_status v7_leave(struct ost_core *base, const struct ost_core_pass *pass, unsigned int unit,
+		struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls, bool *ret_fetched)
+{
+	struct ost_v7_core *core = v7_of(base);
 	uint32_t status = 0, dscr = core->dscr;
 	struct ost_status result;
 
@@ -676,7 +725,7 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 	result = prepare_leave(core, pass, unit, fetch, n);
 	if (ost_failed(result))
 		return result;
-	if (pass->kind == OST_V7_PASS_STEP) {
+	if (pass->kind == OST_CORE_PASS_STEP) {
 		*ret_fetched = true;
 		return leave_by_step(core, pass, unit);
 	}
@@ -685,22 +734,24 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
 	queue_past(core, pass, false);
 	queue_go(core, dscr, &status);
 	for (size_t i = 0; i < polls; i++)
-		ost_v7_queue_poll(poll[i]);
-	result = ost_v7_flush(core);
+		poll[i]->ops->queue_poll(poll[i]);
+	result = v7_flush(core);
 	if (ost_failed(result)) {
-		ost_v7_give_up(core, pass, unit);
+		v7_give_up(&core->base, pass, unit);
 		core->dscr = dscr;
-		return ost_v7_repair(core);
+		return v7_repair(base);
 	}
+	for (size_t i = 0; i < polls; i++)
+		poll[i]->ops->polled(poll[i]);
 	accept_fetch(core, fetch, n);
 	*ret_fetched = true;
 	if (status & DSCR_STICKY) {
 		core->dscr = dscr;
 		return leave_refused(core, pass, unit);
 	}
-	ost_v7_stopped(core);
+	v7_stopped(core);
 	if (!polls_self(core, poll, polls))
-		core->dscr = dscr & ~DSCR_HALTED;
+		base->halted = false;
 	return ost_ok();
 }
 
@@ -710,42 +761,45 @@ struct ost_status ost_v7_leave(struct ost_v7_core *core, const struct ost_v7_pas
  * Whether the core stands in the very stop that it was being led out of, by the registers that were read then; not by
  * PC, which may have been written.
  */
-static bool same_stop(const struct ost_v7_core *core, const uint32_t *before, uint32_t had)
+static bool same_stop(const struct ost_v7_core *core, const uint64_t *before, uint64_t had)
 {
-	for (unsigned int i = 0; i <= OST_V7_LR; i++) {
-		if (i == 12 || (int)i == core->leaving.tell || i == OST_V7_LR || !(had & OST_V7_BIT(i)))
+	uint64_t compare = had & ALL_REGS & ~(OST_CORE_BIT(12) | OST_CORE_BIT(OST_V7_LR));
+
+	for (unsigned int i = 0; i <= OST_CORE_SP; i++) {
+		if (!(compare & OST_CORE_BIT(i)) || (int)i == core->leaving.tell)
 			continue;
 		/* what the instruction itself may have loaded */
-		if (core->leaving.kind == OST_V7_PASS_EXECUTE && i == (core->leaving.insn >> 12 & 15))
+		if (core->leaving.kind == OST_CORE_PASS_EXECUTE && i == (core->leaving.insn >> 12 & 15))
 			continue;
-		if (core->reg[i] != before[i])
+		if (core->base.reg[i] != before[i])
 			return false;
 	}
 	return true;
 }
 
-static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *before, uint32_t had)
+static struct ost_status finish_stop(struct ost_v7_core *core, const uint64_t *before, uint64_t had)
 {
-	const struct ost_v7_pass *pass = &core->leaving;
-	uint32_t pc = core->reg[OST_V7_PC], status = 0;
+	const struct ost_core_pass *pass = &core->leaving;
+	uint64_t pc = core->base.reg[OST_CORE_PC];
+	uint32_t status = 0;
 	bool passed = pc != pass->addr;		/* next, or not to be read any more since it was written */
 
-	if (pass->tell >= 0 && core->reg[pass->tell] != before[pass->tell])
+	if (pass->tell >= 0 && core->base.reg[pass->tell] != before[pass->tell])
 		passed = true;
-	core->reg[12] = before[12];
+	core->base.reg[12] = before[12];
 	queue_feeding(core);
-	if (had & OST_V7_BIT(OST_V7_DACR)) {
+	if (had & OST_CORE_BIT(OST_V7_DACR)) {
 		queue_set(core, 12, before[OST_V7_DACR]);
 		feed(core, WRITE_DACR);
 	}
-	if (pass->kind == OST_V7_PASS_STEP && !passed) {
-		struct ost_v7_pass step = *pass;
+	if (pass->kind == OST_CORE_PASS_STEP && !passed) {
+		struct ost_core_pass step = *pass;
 
 		return leave_by_step(core, &step, core->step_unit);
 	}
 	queue_past(core, pass, passed);
 	queue_go(core, core->dscr, &status);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	if (status & DSCR_STICKY)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
 	return ost_ok();
@@ -754,9 +808,9 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint32_t *b
 /* A step that was cut off: it had not begun, is about to end, or has ended. */
 static struct ost_status repair_step(struct ost_v7_core *core)
 {
-	ost_v7_queue_poll(core);
-	OST_TRY(ost_v7_flush(core));
-	if (ost_v7_halted(core))
+	v7_queue_poll(core);
+	OST_TRY(v7_flush(core));
+	if (core->base.halted)
 		return settle_step(core);
 	if (!core->step_ending)
 		return wait_step(core);
@@ -764,73 +818,93 @@ static struct ost_status repair_step(struct ost_v7_core *core)
 	return ost_ok();
 }
 
-struct ost_status ost_v7_repair(struct ost_v7_core *core)
+static struct ost_status v7_repair(struct ost_core *base)
 {
-	uint32_t before[OST_V7_REGS], had = core->have;
+	struct ost_v7_core *core = v7_of(base);
+	uint64_t before[OST_CORE_REGS], had = base->have;
 	struct ost_status result;
 	bool elsewhere = false;
 
 	if (core->stepping)
 		return repair_step(core);
-	memcpy(before, core->reg, sizeof(before));
-	ost_v7_queue_poll(core);
-	OST_TRY(ost_v7_flush(core));
-	if (!ost_v7_halted(core)) {
-		core->unsure = false;
-		core->repairs++;
-		ost_v7_stopped(core);
+	memcpy(before, core->base.reg, sizeof(before));
+	v7_queue_poll(core);
+	OST_TRY(v7_flush(core));
+	if (!core->base.halted) {
+		core->base.unsure = false;
+		core->base.repairs++;
+		v7_stopped(core);
 		return ost_ok();
 	}
-	ost_v7_stopped(core);
-	result = ost_v7_read(core, 0x7fff | OST_V7_BIT(OST_V7_PC));
+	v7_stopped(core);
+	result = v7_read(core, ALL_REGS | OST_CORE_BIT(OST_CORE_PC));
 	if (!ost_failed(result))
 		result = at_enabled_unit(core, &elsewhere);
-	elsewhere = elsewhere && core->reg[OST_V7_PC] != core->leaving.addr;
+	elsewhere = elsewhere && core->base.reg[OST_CORE_PC] != core->leaving.addr;
 	if (!ost_failed(result) && !elsewhere && same_stop(core, before, had))
 		result = finish_stop(core, before, had);
 	else if (!ost_failed(result))
-		result = ost_v7_hand_over(core);	/* it ran and stopped anew */
+		result = v7_hand_over(core);	/* it ran and stopped anew */
 	if (ost_failed(result)) {
-		memcpy(core->reg, before, sizeof(before));
-		core->have = had;
+		memcpy(core->base.reg, before, sizeof(before));
+		core->base.have = had;
 		return result;
 	}
-	core->unsure = false;
-	core->repairs++;
-	ost_v7_stopped(core);
-	ost_v7_queue_poll(core);
-	return ost_v7_flush(core);
+	core->base.unsure = false;
+	core->base.repairs++;
+	v7_stopped(core);
+	v7_queue_poll(core);
+	return v7_flush(core);
 }
 
 /* ---- a stop at any place ---- */
 
-struct ost_status ost_v7_stop(struct ost_v7_core *core, bool *ret_asked)
+static bool v7_in_kernel(const struct ost_core *base)
 {
-	*ret_asked = !ost_v7_halted(core);
+	uint32_t mode = base->reg[OST_CORE_PSR] & CPSR_MODE;
+
+	return mode != MODE_USER && mode != MODE_MONITOR && mode != MODE_HYP;
+}
+
+static struct ost_status v7_stop(struct ost_core *base, bool *ret_asked)
+{
+	struct ost_v7_core *core = v7_of(base);
+
+	core->kept = false;
+	*ret_asked = !core->base.halted;
 	if (*ret_asked) {
 		put(core, DRCR, DRCR_HALT);
 		OST_TRY(wait_halted(core, HALT_NS));
-		*ret_asked = ost_v7_reason(core) == OST_V7_REASON_REQUEST;
+		*ret_asked = core->base.reason == OST_CORE_REQUEST;
 	}
-	ost_v7_stopped(core);
-	OST_TRY(ost_v7_read(core, 0x7fff));
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
-	if (core->reg[OST_V7_CPSR] & CPSR_T)
-		core->reg[OST_V7_PC] += 4;	/* reads as 4 ahead, not 8 */
+	v7_stopped(core);
+	OST_TRY(v7_read(core, ALL_REGS));
+	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+	if (core->base.reg[OST_CORE_PSR] & CPSR_T)
+		core->base.reg[OST_CORE_PC] += 4;	/* reads as 4 ahead, not 8 */
+	if (!v7_in_kernel(base))
+		return ost_ok();
+	OST_TRY(v7_read(core, OST_CORE_BIT(OST_V7_DACR) | OST_CORE_BIT(OST_V7_DFSR) | OST_CORE_BIT(OST_V7_DFAR) |
+		OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1)));
+	core->kept = true;
 	return ost_ok();
 }
 
-struct ost_status ost_v7_restore(struct ost_v7_core *core)
+static struct ost_status v7_restore(struct ost_core *base)
 {
+	struct ost_v7_core *core = v7_of(base);
+
+	if (!core->kept)
+		return ost_ok();
 	queue_feeding(core);
-	queue_set(core, 12, core->reg[OST_V7_DFSR]);
+	queue_set(core, 12, core->base.reg[OST_V7_DFSR]);
 	feed(core, WRITE_CP15(0u, 5u, 0u, 0u));
-	queue_set(core, 12, core->reg[OST_V7_DFAR]);
+	queue_set(core, 12, core->base.reg[OST_V7_DFAR]);
 	feed(core, WRITE_CP15(0u, 6u, 0u, 0u));
-	queue_set(core, 12, core->reg[OST_V7_DACR]);
+	queue_set(core, 12, core->base.reg[OST_V7_DACR]);
 	feed(core, WRITE_DACR);
-	queue_set(core, 12, core->reg[12]);
-	return ost_v7_flush(core);
+	queue_set(core, 12, core->base.reg[12]);
+	return v7_flush(core);
 }
 
 /* ---- state for the kernel finder ---- */
@@ -872,7 +946,7 @@ static struct ost_status read_long_bases(struct ost_v7_core *core, struct ost_cp
 		queue_get(core, OST_V7_LR, &half[2 * i + 1]);
 	}
 	queue_set(core, OST_V7_LR, (uint32_t)state->r[OST_V7_LR]);
-	OST_TRY(ost_v7_flush(core));
+	OST_TRY(v7_flush(core));
 	state->ttbr0 = half[0] | (uint64_t)half[1] << 32;
 	state->ttbr1 = half[2] | (uint64_t)half[3] << 32;
 	return ost_ok();
@@ -914,9 +988,9 @@ static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_stat
 	}
 	get(core, DSCR, &status);
 	put(core, DRCR, DRCR_CLEAR);
-	result = ost_v7_flush(core);
+	result = v7_flush(core);
 	if (!ost_failed(result) && (status & DSCR_STICKY))
-		result = ost_error_at(OST_ERR_STATE, "core refused to show its system registers", core->core);
+		result = ost_error_at(OST_ERR_STATE, "core refused to show its system registers", core->base.index);
 	for (size_t i = 0; i < CP15_STATES; i++) {
 		uint8_t *at = (uint8_t *)state + cp15_state[i].offset;
 
@@ -934,16 +1008,17 @@ static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_stat
 
 static struct ost_status read_stopped(struct ost_v7_core *core, struct ost_cpu_state *state)
 {
-	uint32_t *reg = core->reg;
+	uint64_t *reg = core->base.reg;
 
-	OST_TRY(ost_v7_read(core, 0x7fff));
-	OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
-	if (reg[OST_V7_CPSR] & CPSR_T)
-		reg[OST_V7_PC] += 4;		/* reads as 4 ahead, not 8 */
-	for (unsigned int i = 0; i <= OST_V7_PC; i++)
+	OST_TRY(v7_read(core, ALL_REGS));
+	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+	if (reg[OST_CORE_PSR] & CPSR_T)
+		reg[OST_CORE_PC] += 4;		/* reads as 4 ahead, not 8 */
+	for (unsigned int i = 0; i <= OST_V7_LR; i++)
 		state->r[i] = reg[i];
-	state->pc = reg[OST_V7_PC];
-	state->cpsr = reg[OST_V7_CPSR];
+	state->r[13] = reg[OST_CORE_SP];
+	state->r[15] = state->pc = reg[OST_CORE_PC];
+	state->cpsr = (uint32_t)reg[OST_CORE_PSR];
 	return read_cp15(core, state);
 }
 
@@ -951,15 +1026,16 @@ static struct ost_status end_brief_stop(struct ost_v7_core *core)
 {
 	struct ost_status result;
 
-	if (!(core->have & OST_V7_BIT(OST_V7_PC)))
-		OST_TRY(ost_v7_read(core, OST_V7_BIT(OST_V7_PC) | OST_V7_BIT(OST_V7_CPSR)));
-	result = ost_v7_restart(core);
-	if (!ost_failed(result) && ost_v7_halted(core) && ost_v7_reason(core) == OST_V7_REASON_REQUEST)
-		return ost_error_at(OST_ERR_STATE, "core does not run on after it was stopped: reset the board", core->core);
+	if (!(core->base.have & OST_CORE_BIT(OST_CORE_PC)))
+		OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+	result = v7_restart(core);
+	if (!ost_failed(result) && core->base.halted && core->base.reason == OST_CORE_REQUEST)
+		return ost_error_at(OST_ERR_STATE, "core does not run on after it was stopped: reset the board",
+			core->base.index);
 	return result;
 }
 
-struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret)
+struct ost_status v7_read_state(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret)
 {
 	struct ost_v7_core core;
 	struct ost_status result, end;
@@ -968,9 +1044,9 @@ struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned in
 	memset(ret, 0, sizeof(*ret));
 	ret->isa = OST_ISA_V7;
 	ret->cpu = n;
-	OST_TRY(ost_v7_open(&core, target, n));
+	OST_TRY(v7_open(&core, target, n));
 	core.careful = true;
-	ours = !ost_v7_halted(&core);
+	ours = !core.base.halted;
 	if (ours) {
 		put(&core, DRCR, DRCR_HALT);
 		result = wait_halted(&core, HALT_NS);
@@ -980,7 +1056,103 @@ struct ost_status ost_v7_read_state(const struct ost_target *target, unsigned in
 	}
 	result = read_stopped(&core, ret);
 	if (!ours)
-		ret->pc = ret->r[OST_V7_PC] = 0;
-	end = ours ? end_brief_stop(&core) : ost_v7_hand_over(&core);
+		ret->pc = ret->r[15] = 0;
+	end = ours ? end_brief_stop(&core) : v7_hand_over(&core);
 	return ost_failed(result) ? result : end;
 }
+
+/* ---- the operations ---- */
+
+static struct ost_status op_open(struct ost_core *core, const struct ost_target *target, unsigned int n)
+{
+	return v7_open(v7_of(core), target, n);
+}
+
+static void op_queue_poll(struct ost_core *core)
+{
+	v7_queue_poll(v7_of(core));
+}
+
+static struct ost_status op_flush(struct ost_core *core)
+{
+	return v7_flush(v7_of(core));
+}
+
+static void op_stopped(struct ost_core *core)
+{
+	v7_stopped(v7_of(core));
+}
+
+/* No frames: what is at a register comes by fetching. */
+static struct ost_status op_read(struct ost_core *core, uint64_t mask, struct ost_core_frame *frame)
+{
+	if (frame)
+		frame->fault = true;
+	return v7_read(v7_of(core), mask);
+}
+
+static struct ost_status op_fetch_now(struct ost_core *core, struct ost_core_fetch *fetch, size_t n)
+{
+	return v7_fetch_now(v7_of(core), fetch, n);
+}
+
+static struct ost_status op_hand_over(struct ost_core *core)
+{
+	return v7_hand_over(v7_of(core));
+}
+
+static struct ost_status op_restart(struct ost_core *core)
+{
+	return v7_restart(v7_of(core));
+}
+
+static struct ost_status op_read_units(struct ost_core *core, uint64_t *bvr, uint32_t *bcr)
+{
+	return read_units(v7_of(core), bvr, bcr);
+}
+
+static bool op_enabled(const struct ost_core *core)
+{
+	return ((const struct ost_v7_core *)(const void *)core)->dscr & DSCR_HDBGEN;
+}
+
+static bool op_monitored(const struct ost_core *core)
+{
+	return ((const struct ost_v7_core *)(const void *)core)->dscr & DSCR_MDBGEN;
+}
+
+static struct ost_status op_diagnose(struct ost_core *core)
+{
+	return v7_diagnose(v7_of(core));
+}
+
+const struct ost_core_ops ost_core_v7_ops = {
+	.isa = OST_ISA_V7,
+	.size = sizeof(struct ost_v7_core),
+	.user_mask = OST_CORE_BIT(OST_V7_DACR),
+	.classify = ost_v7_classify,
+	.open = op_open,
+	.queue_poll = op_queue_poll,
+	.polled = v7_polled,
+	.flush = op_flush,
+	.stopped = op_stopped,
+	.read = op_read,
+	.fetch_now = op_fetch_now,
+	.fetch_fits = v7_fetch_fits,
+	.leave = v7_leave,
+	.give_up = v7_give_up,
+	.repair = v7_repair,
+	.hand_over = op_hand_over,
+	.stop = v7_stop,
+	.in_kernel = v7_in_kernel,
+	.restore = v7_restore,
+	.restart = op_restart,
+	.read_units = op_read_units,
+	.queue_unit = v7_queue_unit,
+	.queue_read_unit = v7_queue_read_unit,
+	.queue_enable = v7_queue_enable,
+	.enabled = op_enabled,
+	.monitored = op_monitored,
+	.diagnose = op_diagnose,
+	.read_state = v7_read_state,
+};

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "trace/core_v7.h"
 #include "trace/hit.h"
 
 /* After hits, this many polls that find nothing end a turn. */
@@ -15,13 +14,13 @@
 
 /* ---- polling ---- */
 
-size_t ost_external_active(struct ost_external *ext, uint32_t away, struct ost_v7_core **ret)
+size_t ost_external_active(struct ost_external *ext, uint32_t away, struct ost_core **ret)
 {
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < ext->cores; i++) {
 		if (!ext->cpu[i].down && !(away & 1u << i))
-			ret[n++] = &ext->cpu[i].v7;
+			ret[n++] = ext->cpu[i].core;
 	}
 	return n;
 }
@@ -32,14 +31,19 @@ static void queue_check(struct ost_external *ext, struct ost_hit_cpu *cpu)
 	if (!cpu->checking)
 		return;
 	cpu->checked = (cpu->checked + 1) % ext->layout.points;
-	ost_v7_queue_read_unit(&cpu->v7, cpu->unit[cpu->checked], &cpu->check_bvr, &cpu->check_bcr);
+	cpu->core->ops->queue_read_unit(cpu->core, cpu->unit[cpu->checked], cpu->check_bvr, &cpu->check_bcr);
+}
+
+static void queue_points(struct ost_external *ext, struct ost_hit_cpu *cpu)
+{
+	for (unsigned int i = 0; i < ext->layout.points; i++)
+		cpu->core->ops->queue_unit(cpu->core, cpu->unit[i], ext->layout.point[i].addr, OST_CORE_BCR_OURS);
 }
 
 static void queue_arm(struct ost_external *ext, struct ost_hit_cpu *cpu)
 {
-	for (unsigned int i = 0; i < ext->layout.points; i++)
-		ost_v7_queue_unit(&cpu->v7, cpu->unit[i], (uint32_t)ext->layout.point[i].addr, OST_V7_BCR_OURS);
-	ost_v7_queue_enable(&cpu->v7, true);
+	queue_points(ext, cpu);
+	cpu->core->ops->queue_enable(cpu->core, true);
 }
 
 /* Power management and hotplug clear breakpoints; what happened meanwhile was not seen. */
@@ -50,19 +54,21 @@ static struct ost_status rearm(struct ost_external *ext, struct ost_hit_cpu *cpu
 	cpu->expect_exit = false;
 	memset(ext->verified, 0, sizeof(ext->verified));
 	queue_arm(ext, cpu);
-	return ost_v7_flush(&cpu->v7);
+	return cpu->core->ops->flush(cpu->core);
 }
 
 static struct ost_status after_check(struct ost_external *ext, struct ost_hit_cpu *cpu)
 {
-	uint32_t addr = (uint32_t)ext->layout.point[cpu->checked].addr;
+	const struct ost_core *core = cpu->core;
+	uint64_t bvr = cpu->check_bvr[0] | (uint64_t)cpu->check_bvr[1] << 32;
 
 	if (!cpu->checking)
 		return ost_ok();
 	cpu->checking = false;
-	if (cpu->check_bcr == OST_V7_BCR_OURS && cpu->check_bvr == addr && (cpu->v7.dscr & 1u << 14))
+	if (cpu->check_bcr == core->unit_bcr[cpu->unit[cpu->checked]] && core->ops->enabled(core) &&
+				bvr == ext->layout.point[cpu->checked].addr)
 		return ost_ok();
-	return ost_v7_halted(&cpu->v7) ? ost_ok() : rearm(ext, cpu);
+	return core->halted ? ost_ok() : rearm(ext, cpu);
 }
 
 /* A flush for all failed: find the cores that make it fail and go on without them. */
@@ -76,7 +82,7 @@ static struct ost_status sort_out(struct ost_external *ext, uint32_t away)
 
 		if (cpu->down || (away & 1u << i))
 			continue;
-		struct ost_status status = ost_v7_diagnose(&cpu->v7);
+		struct ost_status status = cpu->core->ops->diagnose(cpu->core);
 		cpu->down = status.code == OST_ERR_STATE;
 		any = any || !ost_failed(status);
 	}
@@ -90,13 +96,13 @@ static struct ost_status probe_down(struct ost_external *ext)
 
 		if (!cpu->down || ext->polls % PROBE_EVERY)
 			continue;
-		struct ost_status status = ost_v7_diagnose(&cpu->v7);
+		struct ost_status status = cpu->core->ops->diagnose(cpu->core);
 		if (status.code == OST_ERR_LINK)
 			return status;
 		if (ost_failed(status))
 			continue;
-		ost_v7_queue_poll(&cpu->v7);
-		OST_TRY(ost_v7_flush(&cpu->v7));
+		cpu->core->ops->queue_poll(cpu->core);
+		OST_TRY(cpu->core->ops->flush(cpu->core));
 		cpu->down = false;
 		if (cpu->armed)
 			OST_TRY(rearm(ext, cpu));
@@ -107,7 +113,7 @@ static struct ost_status probe_down(struct ost_external *ext)
 /* One flush: the state of every core. */
 static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 {
-	struct ost_v7_core *core[OST_TARGET_MAX_CORES];
+	struct ost_core *core[OST_TARGET_MAX_CORES];
 	size_t n = ost_external_active(ext, away, core);
 	struct ost_status status;
 
@@ -115,24 +121,26 @@ static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 	OST_TRY(probe_down(ext));
 	if (!n)
 		return ost_ok();
+	for (size_t i = 0; i < n; i++)
+		core[i]->ops->queue_poll(core[i]);
 	for (unsigned int i = 0; i < ext->cores; i++) {
-		if (!ext->cpu[i].down && !(away & 1u << i)) {
-			ost_v7_queue_poll(&ext->cpu[i].v7);
+		if (!ext->cpu[i].down && !(away & 1u << i))
 			queue_check(ext, &ext->cpu[i]);
-		}
 	}
-	status = ost_v7_flush(core[0]);
+	status = core[0]->ops->flush(core[0]);
 	ext->stats.idle_flushes++;
 	if (ost_failed(status)) {
 		for (unsigned int i = 0; i < ext->cores; i++) {
 			ext->cpu[i].checking = false;
-			ext->cpu[i].v7.dscr &= ~1u;
+			ext->cpu[i].core->halted = false;
 		}
 		return sort_out(ext, away);
 	}
+	for (size_t i = 0; i < n; i++)
+		core[i]->ops->polled(core[i]);
 	for (unsigned int i = 0; i < ext->cores; i++) {
 		ext->cpu[i].stopped_ns = ost_external_now_ns(ext);
-		if (!ost_v7_halted(&ext->cpu[i].v7))
+		if (!ext->cpu[i].core->halted)
 			ext->cpu[i].brief = ext->cpu[i].mend = false;
 		if (!ext->cpu[i].down)
 			OST_TRY(after_check(ext, &ext->cpu[i]));
@@ -154,7 +162,7 @@ static struct ost_status serve_stopped(struct ost_external *ext, struct turn *tu
 		bool foreign = turn->halt_wanted & 1u << i;
 		struct ost_status status = ost_ok();
 
-		if (cpu->down || ((turn->away | turn->ret->foreign) & 1u << i) || !ost_v7_halted(&cpu->v7))
+		if (cpu->down || ((turn->away | turn->ret->foreign) & 1u << i) || !cpu->core->halted)
 			continue;
 		if (!foreign)
 			status = ost_hit_serve(ext, i, turn->away | turn->ret->foreign, &foreign);
@@ -170,8 +178,10 @@ static struct ost_status serve_stopped(struct ost_external *ext, struct turn *tu
 static struct ost_status repair_all(struct ost_external *ext, uint32_t away)
 {
 	for (unsigned int i = 0; i < ext->cores; i++) {
-		if (ext->cpu[i].v7.unsure && !(away & 1u << i))
-			OST_TRY(ost_v7_repair(&ext->cpu[i].v7));
+		struct ost_core *core = ext->cpu[i].core;
+
+		if (core->unsure && !(away & 1u << i))
+			OST_TRY(core->ops->repair(core));
 	}
 	return ost_ok();
 }
@@ -180,7 +190,7 @@ static void count_flushes(struct ost_external *ext)
 {
 	ext->stats.flushes = 0;
 	for (unsigned int i = 0; i < ext->cores; i++)
-		ext->stats.flushes += ext->cpu[i].v7.flushes;
+		ext->stats.flushes += ext->cpu[i].core->flushes;
 }
 
 static struct ost_status run_turn(struct ost_external *ext, struct turn *turn, uint64_t deadline, unsigned int max_hits)
@@ -224,41 +234,93 @@ struct ost_status ost_external_poll(struct ost_external *ext, uint64_t budget_ns
 
 static bool is_leftover(const struct ost_hit_cpu *cpu, unsigned int unit)
 {
+	uint32_t bcr = cpu->found_bcr[unit], context = bcr >> 16 & 15;
+
 	/* Linux's own breakpoints look alike, but need monitor debug-mode */
-	return cpu->found_bcr[unit] == OST_V7_BCR_OURS && !(cpu->found_dscr & 1u << 15);
+	if (cpu->found_monitored)
+		return false;
+	return bcr == OST_CORE_BCR_OURS || bcr == OST_CORE_BCR_LINKED(context);
 }
 
-/* Disarm what a tracer that died left; *ret_found of them. A core that stands at one goes on. */
-static struct ost_status clean_core(struct ost_hit_cpu *cpu, bool away, unsigned int *ret_found)
+/* A context unit is one when a breakpoint that is left over is linked to it. */
+static bool is_leftover_context(const struct ost_hit_cpu *cpu, unsigned int unit)
 {
-	struct ost_v7_core *v7 = &cpu->v7;
+	if (cpu->found_monitored || cpu->found_bcr[unit] != OST_CORE_BCR_CONTEXT)
+		return false;
+	for (unsigned int i = 0; i < cpu->core->units; i++) {
+		if (cpu->found_bcr[i] == OST_CORE_BCR_LINKED(unit))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t leftovers(const struct ost_hit_cpu *cpu)
+{
+	uint32_t units = 0;
+
+	for (unsigned int i = 0; i < cpu->core->units; i++) {
+		if (is_leftover(cpu, i) || is_leftover_context(cpu, i))
+			units |= 1u << i;
+	}
+	return units;
+}
+
+/* A core that stands at one of the breakpoints that were left goes on. */
+static struct ost_status let_go(struct ost_hit_cpu *cpu, uint32_t left)
+{
+	struct ost_core *core = cpu->core;
 	bool at_one = false;
 
+	core->ops->stopped(core);
+	OST_TRY(core->ops->read(core, OST_CORE_BIT(OST_CORE_PC), NULL));
+	for (unsigned int i = 0; i < core->units; i++)
+		at_one = at_one || ((left & 1u << i) && is_leftover(cpu, i) && cpu->found_bvr[i] == core->reg[OST_CORE_PC]);
+	return at_one ? core->ops->restart(core) : core->ops->hand_over(core);
+}
+
+/* Disarm what a tracer that died left; *ret_found of them. */
+static struct ost_status clean_core(struct ost_hit_cpu *cpu, bool away, unsigned int *ret_found)
+{
+	struct ost_core *core = cpu->core;
+	uint32_t left;
+
 	*ret_found = 0;
-	cpu->found_dscr = v7->dscr;
-	OST_TRY(ost_v7_read_units(v7, cpu->found_bvr, cpu->found_bcr));
-	for (unsigned int i = 0; i < v7->units; i++) {
-		if (is_leftover(cpu, i)) {
-			ost_v7_queue_unit(v7, i, 0, 0);
+	cpu->found_enabled = core->ops->enabled(core);
+	cpu->found_monitored = core->ops->monitored(core);
+	OST_TRY(core->ops->read_units(core, cpu->found_bvr, cpu->found_bcr));
+	left = leftovers(cpu);
+	if (!left)
+		return ost_ok();
+	for (unsigned int i = 0; i < core->units; i++) {
+		if (left & 1u << i) {
+			core->ops->queue_unit(core, i, 0, 0);
 			++*ret_found;
 		}
 	}
-	if (!*ret_found)
-		return ost_ok();
-	ost_v7_queue_poll(v7);
-	OST_TRY(ost_v7_flush(v7));
-	if (!away && ost_v7_halted(v7) && ost_v7_reason(v7) == OST_V7_REASON_BREAKPOINT) {
-		ost_v7_stopped(v7);
-		OST_TRY(ost_v7_read(v7, OST_V7_BIT(OST_V7_PC)));
-		for (unsigned int i = 0; i < v7->units; i++)
-			at_one = at_one || (is_leftover(cpu, i) && cpu->found_bvr[i] == v7->reg[OST_V7_PC]);
-		OST_TRY(at_one ? ost_v7_restart(v7) : ost_v7_hand_over(v7));
-	}
-	for (unsigned int i = 0; i < v7->units; i++) {
-		if (is_leftover(cpu, i))
+	core->ops->queue_poll(core);
+	OST_TRY(core->ops->flush(core));
+	if (!away && core->halted && core->reason == OST_CORE_BREAKPOINT)
+		OST_TRY(let_go(cpu, left));
+	for (unsigned int i = 0; i < core->units; i++) {
+		if (left & 1u << i)
 			cpu->found_bvr[i] = cpu->found_bcr[i] = 0;
 	}
 	return ost_ok();
+}
+
+static struct ost_status clean_one(struct ost_target *target, unsigned int n, bool away, unsigned int *ret_found)
+{
+	struct ost_hit_cpu cpu = { .core = ost_core_create(target->isa) };
+	struct ost_status status;
+
+	*ret_found = 0;
+	if (!cpu.core)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	status = cpu.core->ops->open(cpu.core, target, n);
+	if (!ost_failed(status))
+		status = clean_core(&cpu, away, ret_found);
+	ost_core_destroy(cpu.core);
+	return status;
 }
 
 struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, unsigned int *ret_found)
@@ -267,12 +329,9 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 
 	*ret_found = 0;
 	for (unsigned int i = 0; i < target->cores && i < OST_TARGET_MAX_CORES; i++) {
-		struct ost_hit_cpu cpu = { .armed = false };
-		unsigned int found = 0;
-		struct ost_status status = ost_v7_open(&cpu.v7, target, i);
+		unsigned int found;
+		struct ost_status status = clean_one(target, i, away & 1u << i, &found);
 
-		if (!ost_failed(status))
-			status = clean_core(&cpu, away & 1u << i, &found);
 		*ret_found += found;
 		if (ost_failed(status) && !ost_failed(first))
 			first = status;
@@ -284,7 +343,7 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 static struct ost_status choose_units(struct ost_external *ext, unsigned int index)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
-	unsigned int unit = cpu->v7.units;
+	unsigned int unit = cpu->core->units;
 
 	cpu->units = 0;
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
@@ -303,13 +362,14 @@ static struct ost_status choose_units(struct ost_external *ext, unsigned int ind
 static struct ost_status verify_armed(struct ost_external *ext, unsigned int index)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
-	uint32_t bvr[OST_V7_MAX_UNITS], bcr[OST_V7_MAX_UNITS];
+	uint64_t bvr[OST_CORE_MAX_UNITS];
+	uint32_t bcr[OST_CORE_MAX_UNITS];
 
-	OST_TRY(ost_v7_read_units(&cpu->v7, bvr, bcr));
+	OST_TRY(cpu->core->ops->read_units(cpu->core, bvr, bcr));
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
 		unsigned int unit = cpu->unit[i];
 
-		if (bvr[unit] != (uint32_t)ext->layout.point[i].addr || bcr[unit] != OST_V7_BCR_OURS)
+		if (bvr[unit] != ext->layout.point[i].addr || bcr[unit] != OST_CORE_BCR_OURS)
 			return ost_error_at(OST_ERR_STATE,
 				"core does not take breakpoints: is debug enabled, and the core up?", index);
 	}
@@ -319,19 +379,22 @@ static struct ost_status verify_armed(struct ost_external *ext, unsigned int ind
 static struct ost_status arm_core(struct ost_external *ext, unsigned int index, bool away)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
-	unsigned int leftovers;
+	struct ost_core *core = cpu->core;
+	unsigned int found;
 
-	OST_TRY(ost_v7_open(&cpu->v7, ext->target, index));
-	OST_TRY(clean_core(cpu, away, &leftovers));
+	OST_TRY(core->ops->open(core, ext->target, index));
+	OST_TRY(clean_core(cpu, away, &found));
+	cpu->guests = false;
+	for (unsigned int i = 0; i < core->units; i++)
+		cpu->guests = cpu->guests || (cpu->found_bcr[i] & 1);
 	OST_TRY(choose_units(ext, index));
 	cpu->armed = true;			/* from here on there is something to undo */
 	cpu->expect_exit = false;
 	if (away)
-		for (unsigned int i = 0; i < ext->layout.points; i++)
-			ost_v7_queue_unit(&cpu->v7, cpu->unit[i], (uint32_t)ext->layout.point[i].addr, OST_V7_BCR_OURS);
+		queue_points(ext, cpu);
 	else
 		queue_arm(ext, cpu);
-	OST_TRY(ost_v7_flush(&cpu->v7));
+	OST_TRY(core->ops->flush(core));
 	return verify_armed(ext, index);
 }
 
@@ -373,47 +436,50 @@ struct ost_status ost_external_start(struct ost_external *ext, uint32_t away)
 
 static void queue_undo(struct ost_hit_cpu *cpu)
 {
-	for (unsigned int unit = 0; unit < cpu->v7.units; unit++) {
+	for (unsigned int unit = 0; unit < cpu->core->units; unit++) {
 		if (cpu->units & 1u << unit)
-			ost_v7_queue_unit(&cpu->v7, unit, cpu->found_bvr[unit], cpu->found_bcr[unit]);
+			cpu->core->ops->queue_unit(cpu->core, unit, cpu->found_bvr[unit], cpu->found_bcr[unit]);
 	}
 }
 
 static struct ost_status verify_undone(struct ost_hit_cpu *cpu, unsigned int index)
 {
-	uint32_t bvr[OST_V7_MAX_UNITS], bcr[OST_V7_MAX_UNITS];
+	uint64_t bvr[OST_CORE_MAX_UNITS];
+	uint32_t bcr[OST_CORE_MAX_UNITS];
 
-	OST_TRY(ost_v7_read_units(&cpu->v7, bvr, bcr));
-	for (unsigned int unit = 0; unit < cpu->v7.units; unit++) {
+	OST_TRY(cpu->core->ops->read_units(cpu->core, bvr, bcr));
+	for (unsigned int unit = 0; unit < cpu->core->units; unit++) {
 		if ((cpu->units & 1u << unit) && (bvr[unit] != cpu->found_bvr[unit] || bcr[unit] != cpu->found_bcr[unit]))
 			return ost_error_at(OST_ERR_LINK, "a breakpoint register could not be put back as it was found", index);
 	}
 	return ost_ok();
 }
 
+static struct ost_status undo_units(struct ost_hit_cpu *cpu)
+{
+	queue_undo(cpu);
+	cpu->core->ops->queue_poll(cpu->core);
+	return cpu->core->ops->flush(cpu->core);
+}
+
 /* Everything of one core: breakpoints off, a hit that waits served, registers back and looked at. */
 static struct ost_status undo_core(struct ost_external *ext, unsigned int index, bool away)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
+	struct ost_core *core = cpu->core;
 	uint32_t others = ~(1u << index);
 	bool foreign = false;
 
-	if (cpu->v7.unsure && !away)
-		OST_TRY(ost_v7_repair(&cpu->v7));
-	queue_undo(cpu);
-	ost_v7_queue_poll(&cpu->v7);
-	OST_TRY(ost_v7_flush(&cpu->v7));
-	for (unsigned int i = 0; !away && !foreign && ost_v7_halted(&cpu->v7) && i < STOP_TRIES; i++) {
+	if (core->unsure && !away)
+		OST_TRY(core->ops->repair(core));
+	OST_TRY(undo_units(cpu));
+	for (unsigned int i = 0; !away && !foreign && core->halted && i < STOP_TRIES; i++) {
 		cpu->stopped_ns = ost_external_now_ns(ext);
 		OST_TRY(ost_hit_serve(ext, index, others, &foreign));
-		queue_undo(cpu);
-		ost_v7_queue_poll(&cpu->v7);
-		OST_TRY(ost_v7_flush(&cpu->v7));
+		OST_TRY(undo_units(cpu));
 	}
-	if (!away && !ost_v7_halted(&cpu->v7)) {
-		cpu->v7.dscr = cpu->found_dscr;
-		ost_v7_queue_enable(&cpu->v7, cpu->found_dscr & 1u << 14);
-	}
+	if (!away && !core->halted)
+		core->ops->queue_enable(core, cpu->found_enabled);
 	OST_TRY(verify_undone(cpu, index));
 	cpu->armed = false;
 	return ost_ok();
@@ -429,8 +495,8 @@ static struct ost_status undo_core_surely(struct ost_external *ext, unsigned int
 		status = undo_core(ext, index, away);
 		if (!ost_failed(status) || !cpu->armed)
 			return status;
-		why = ost_v7_diagnose(&cpu->v7);
-		if (why.code == OST_ERR_STATE && !(cpu->v7.prsr & 1)) {
+		why = cpu->core->ops->diagnose(cpu->core);
+		if (why.code == OST_ERR_STATE && !cpu->core->powered) {
 			cpu->armed = false;
 			return ost_ok();
 		}
@@ -469,7 +535,7 @@ void ost_external_forget(struct ost_external *ext)
 
 	for (unsigned int i = 0; i < ext->cores; i++) {
 		ext->cpu[i].armed = false;
-		ext->cpu[i].v7.unsure = false;
+		ext->cpu[i].core->unsure = false;
 	}
 	while ((task = ost_trace_table_next(ext->table, NULL)))
 		ost_trace_table_remove(ext->table, task);
@@ -478,22 +544,45 @@ void ost_external_forget(struct ost_external *ext)
 
 /* ---- making ---- */
 
-static struct ost_status check_layout(const struct ost_layout *layout)
+static struct ost_status check_points(const struct ost_layout *layout)
 {
-	if (layout->isa != OST_ISA_V7)
-		return ost_error(OST_ERR_UNSUPPORTED, "external tracing is for Armv7 kernels only so far");
 	if (layout->points > OST_MAX_POINTS || !ost_hit_has_point(layout, OST_POINT_ENTRY) ||
 				!ost_hit_has_point(layout, OST_POINT_EXIT))
 		return ost_error(OST_ERR_ARGUMENT, "the kernel's syscall entry and exit are not known");
 	for (unsigned int i = 0; i < layout->points; i++) {
-		if (layout->point[i].addr & 3)
-			return ost_error_at(OST_ERR_UNSUPPORTED, "Thumb-2 kernels are not supported", layout->point[i].addr);
+		const struct ost_point *point = &layout->point[i];
+
+		if (point->addr & 3)
+			return ost_error_at(OST_ERR_UNSUPPORTED, "Thumb-2 kernels are not supported", point->addr);
+		if (layout->isa == OST_ISA_V8 && point->frame >= OST_CORE_SP)
+			return ost_error_at(OST_ERR_ARGUMENT, "the register that holds pt_regs is not known", point->addr);
 	}
+	return ost_ok();
+}
+
+static struct ost_status check_layout(const struct ost_target *target, const struct ost_layout *layout)
+{
+	if (layout->isa != target->isa)
+		return ost_error(OST_ERR_ARGUMENT, "the kernel is not one of this kind of core");
+	OST_TRY(check_points(layout));
+	if ((layout->current == OST_CURRENT_SP_EL0) != (layout->isa == OST_ISA_V8))
+		return ost_error(OST_ERR_ARGUMENT, "how the kernel finds its current task is not known");
 	if (layout->task_pid == OST_NO_OFFSET || layout->task_tgid == OST_NO_OFFSET || layout->task_comm == OST_NO_OFFSET)
 		return ost_error(OST_ERR_ARGUMENT, "the kernel's task fields are not known");
-	if (layout->page_offset <= OST_MODULES_SIZE || layout->page_offset > 0xffffffffu)
+	if (layout->isa == OST_ISA_V7 && (layout->page_offset <= OST_MODULES_SIZE || layout->page_offset > 0xffffffffu))
 		return ost_error_at(OST_ERR_ARGUMENT, "the border between user and kernel memory is not known",
 			layout->page_offset);
+	return ost_ok();
+}
+
+static struct ost_status create_cores(struct ost_external *ext)
+{
+	for (unsigned int i = 0; i < ext->target->cores; i++) {
+		ext->cpu[i].core = ost_core_create(ext->target->isa);
+		if (!ext->cpu[i].core)
+			return ost_error(OST_ERR_NOMEM, "out of memory");
+		ext->cores = i + 1;
+	}
 	return ost_ok();
 }
 
@@ -503,28 +592,26 @@ struct ost_status ost_external_create(struct ost_target *target, const struct os
 	struct ost_external *ext;
 	struct ost_status status;
 
-	OST_TRY(check_layout(config->layout));
+	OST_TRY(check_layout(target, config->layout));
 	if (!target->cores || target->cores > OST_TARGET_MAX_CORES)
 		return ost_error(OST_ERR_LIMIT, "external tracing takes 1 to 8 cores");
 	ext = calloc(1, sizeof(*ext));
 	if (!ext)
 		return ost_error(OST_ERR_NOMEM, "out of memory");
-	status = ost_trace_table_create(&config->filter, &ext->table);
+	ext->target = target;
+	status = create_cores(ext);
+	if (!ost_failed(status))
+		status = ost_trace_table_create(&config->filter, &ext->table);
 	if (ost_failed(status)) {
-		free(ext);
+		ost_external_destroy(ext);
 		return status;
 	}
-	ext->target = target;
-	ext->cores = target->cores;
 	ext->layout = *config->layout;
 	ext->hooks = *hooks;
 	ext->failure = ost_ok();
-	ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD) && ext->layout.current ==
-				OST_CURRENT_R9_THREAD_INFO;
 	for (unsigned int i = 0; i < ext->cores && config->units_reserved; i++)
 		ext->reserved[i] = config->units_reserved[i];
-	for (unsigned int i = 0; i < ext->layout.points; i++)
-		ext->pass[i] = ost_v7_classify((uint32_t)ext->layout.point[i].addr, ext->layout.point[i].insn);
+	ost_hit_prepare(ext);
 	*ret = ext;
 	return ost_ok();
 }
@@ -533,8 +620,15 @@ void ost_external_destroy(struct ost_external *ext)
 {
 	if (!ext)
 		return;
+	for (unsigned int i = 0; i < ext->cores; i++)
+		ost_core_destroy(ext->cpu[i].core);
 	ost_trace_table_destroy(ext->table);
 	free(ext);
+}
+
+void ost_external_share(struct ost_external *ext, uint32_t cores)
+{
+	ext->shared = cores;
 }
 
 const struct ost_trace_stats *ost_external_stats(const struct ost_external *ext)

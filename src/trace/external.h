@@ -79,6 +79,13 @@ struct ost_status ost_external_stop(struct ost_external *ext, uint32_t away) OST
 /* The target was reset: registers are not as they were, nothing is armed and no task is known. Touches nothing. */
 void ost_external_forget(struct ost_external *ext);
 
+/*
+ * Bit n of cores: somebody else has breakpoints on core n. A stop may then be none of ours, and memory is read only
+ * when PC has been seen: one flush more for each hit on arm64, none on arm. Units found enabled at the start count
+ * as well.
+ */
+void ost_external_share(struct ost_external *ext, uint32_t cores);
+
 const struct ost_trace_stats *ost_external_stats(const struct ost_external *ext);
 bool ost_external_armed(const struct ost_external *ext);
 /* The breakpoint units of core that are ours while armed, one bit each. */

@@ -10,21 +10,22 @@
 #define PIECE_MAX 128u
 /* A call that needed more than one piece has the next ones like it held until all is there. */
 #define HELD_AFTER_MISS 16u
-/* From the address of pt_regs to SP at the exits that have not dropped the two stacked arguments yet. */
+/* arm: from the address of pt_regs to SP at the exits that have not dropped the two stacked arguments yet. */
 #define STACKED_ARGS 8u
-/* The user's SP in pt_regs, which is r0-r15, CPSR and the first argument once more. */
-#define PT_REGS_SP 52u
+/* arm64: of pt_regs, up to the register that holds the number (x8). */
+#define FRAME_MAX 72u
+#define FRAME_VALUE 8u
+#define NONE UINT32_MAX
 
-/* Numbers of the 32-bit EABI that change who a task is or whether it comes back. */
-enum {
-	NR_RESTART = 0,
-	NR_EXIT = 1,
-	NR_EXECVE = 11,
-	NR_SIGRETURN = 119,
-	NR_PRCTL = 172,
-	NR_RT_SIGRETURN = 173,
-	NR_EXIT_GROUP = 248,
-	NR_EXECVEAT = 387,
+/* What differs between the ABIs: calls that change who a task is or whether it comes back, and pt_regs. */
+static const struct abi {
+	uint32_t restart, exit, exit_group, execve, execveat, sigreturn, rt_sigreturn, prctl;
+	uint32_t fork, vfork, clone, clone3;
+	uint32_t sp, word;			/* the user's SP in pt_regs, and its size */
+} abis[OST_ABI_COUNT] = {
+	[OST_ABI_ARM] = { 0, 1, 248, 11, 387, 119, 173, 172, 2, 190, 120, 435, 0x34, 4 },
+	[OST_ABI_ARM64] = { 128, 93, 94, 221, 281, NONE, 139, 167, NONE, NONE, 220, 435, 0xf8, 8 },
+	[OST_ABI_COMPAT] = { 0, 1, 248, 11, 387, 119, 173, 172, 2, 190, 120, 435, 0x68, 4 },
 };
 
 /* One hit under service. */
@@ -34,11 +35,41 @@ struct hit {
 	unsigned int point;
 	uint64_t now_ns;
 	bool left;				/* the core has been let go */
+	unsigned int base;			/* arm64: register that held the address of frame[] */
+	uint32_t frame_len;			/* bytes of frame[] that were read */
+	uint8_t frame[FRAME_MAX];
 };
 
-static uint32_t reg(const struct hit *hit, unsigned int i)
+static uint64_t reg(const struct hit *hit, unsigned int i)
 {
-	return hit->cpu->v7.reg[i];
+	return hit->cpu->core->reg[i];
+}
+
+static bool is_v7(const struct ost_external *ext)
+{
+	return ext->layout.isa == OST_ISA_V7;
+}
+
+static const struct ost_point *point_of(const struct ost_external *ext, const struct hit *hit)
+{
+	return &ext->layout.point[hit->point];
+}
+
+/* What a task is known by. */
+static uint64_t key_of(const struct ost_external *ext, const struct hit *hit)
+{
+	return reg(hit, is_v7(ext) ? 9 : OST_CORE_TASK0);
+}
+
+/* The address of pt_regs, or near it: see same_call(). */
+static uint64_t pt_regs_of(const struct ost_external *ext, const struct hit *hit)
+{
+	return reg(hit, is_v7(ext) ? OST_CORE_SP : point_of(ext, hit)->frame);
+}
+
+static struct ost_status read_regs(struct hit *hit, uint64_t mask)
+{
+	return hit->cpu->core->ops->read(hit->cpu->core, mask, NULL);
 }
 
 bool ost_hit_has_point(const struct ost_layout *layout, enum ost_point_kind kind)
@@ -65,7 +96,7 @@ static struct ost_event event_of(const struct ost_trace_task *task, const struct
 {
 	struct ost_event event = {
 		.kind = kind,
-		.abi = OST_ABI_ARM,
+		.abi = task->abi,
 		.flags = task->flags,
 		.cpu = hit->index,
 		.task = task->id,
@@ -105,9 +136,11 @@ static bool is_restart_code(int64_t ret)
 	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
 }
 
-static bool is_exec(uint32_t nr)
+static bool is_exec(const struct ost_trace_task *task)
 {
-	return nr == NR_EXECVE || nr == NR_EXECVEAT;
+	const struct abi *abi = &abis[task->abi];
+
+	return task->nr == abi->execve || task->nr == abi->execveat;
 }
 
 /* The others of a thread group: those in a call show up once more when they leave it. */
@@ -140,24 +173,25 @@ static void account_stop(struct ost_external *ext, struct ost_hit_cpu *cpu)
 }
 
 /* Let the core go, fetching n ranges on the way; the same run polls all cores. */
-static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_v7_fetch *fetch,
+static struct ost_status leave(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_core_fetch *fetch,
 		size_t n, bool *ret_fetched)
 {
-	const struct ost_v7_pass *pass = &ext->pass[hit->point];
-	struct ost_v7_core *poll[OST_TARGET_MAX_CORES];
+	const struct ost_core_pass *pass = &ext->pass[hit->point];
+	struct ost_core *poll[OST_TARGET_MAX_CORES];
 	struct ost_hit_cpu *cpu = hit->cpu;
+	struct ost_core *core = cpu->core;
 	size_t polls = ost_external_active(ext, away, poll);
-	uint64_t repairs = cpu->v7.repairs;
+	uint64_t repairs = core->repairs;
 	struct ost_status status;
 
-	status = ost_v7_leave(&cpu->v7, pass, cpu->unit[hit->point], fetch, n, poll, polls, ret_fetched);
-	if (pass->kind == OST_V7_PASS_STEP)
+	status = core->ops->leave(core, pass, cpu->unit[hit->point], fetch, n, poll, polls, ret_fetched);
+	if (pass->kind == OST_CORE_PASS_STEP)
 		ext->stats.slow_steps++;
-	ext->stats.link_errors += cpu->v7.repairs - repairs + (status.code == OST_ERR_LINK);
-	hit->left = !ost_failed(status) || cpu->v7.unsure;
+	ext->stats.link_errors += core->repairs - repairs + (status.code == OST_ERR_LINK);
+	hit->left = !ost_failed(status) || core->unsure;
 	for (size_t i = 0; i < polls && !*ret_fetched; i++) {
-		if (poll[i] != &cpu->v7)
-			poll[i]->dscr &= ~1u;	/* not to be relied on: the next poll tells */
+		if (poll[i] != core)
+			poll[i]->halted = false;	/* not to be relied on: the next poll tells */
 	}
 	account_stop(ext, cpu);
 	cpu->stopped_ns = ost_external_now_ns(ext);
@@ -172,19 +206,19 @@ static struct ost_status leave_plain(struct ost_external *ext, struct hit *hit, 
 }
 
 /*
- * End the stop, come what may: status is how it went so far. After a failure of the link the core may have its user
- * domain open: it is led out by what was known of it before, now or, when that fails as well, at the next poll.
+ * End the stop, come what may: status is how it went so far. After a failure of the link the core may not be as it was:
+ * it is led out by what was known of it before, now or, when that fails as well, at the next poll.
  */
 static struct ost_status get_out(struct ost_external *ext, struct hit *hit, uint32_t away, struct ost_status status)
 {
-	struct ost_v7_core *v7 = &hit->cpu->v7;
+	struct ost_core *core = hit->cpu->core;
 	struct ost_status end = ost_ok();
 
 	if (!hit->left && status.code == OST_ERR_LINK) {
 		ext->stats.link_errors++;
-		ost_v7_give_up(v7, &ext->pass[hit->point], hit->cpu->unit[hit->point]);
+		core->ops->give_up(core, &ext->pass[hit->point], hit->cpu->unit[hit->point]);
 		hit->left = true;
-		return ost_v7_repair(v7);
+		return core->ops->repair(core);
 	}
 	if (!hit->left)
 		end = leave_plain(ext, hit, away);
@@ -194,16 +228,20 @@ static struct ost_status get_out(struct ost_external *ext, struct hit *hit, uint
 /* ---- memory of the task ---- */
 
 struct round {
-	struct ost_v7_fetch fetch[MAX_WANTS];
+	struct ost_core_fetch fetch[MAX_WANTS];
 	struct ost_capture *capture[MAX_WANTS];
 	uint8_t *bytes;				/* owned */
+	const struct ost_task *task;
 	size_t n;
 	uint32_t len;				/* of all */
 };
 
-static uint32_t user_end(const struct ost_external *ext)
+/* arm64: addresses of the user's have bit 55 clear, whatever tag is above it. */
+static bool is_user(const struct ost_external *ext, enum ost_abi abi, uint64_t addr)
 {
-	return (uint32_t)ext->layout.page_offset - OST_MODULES_SIZE;
+	if (abi == OST_ABI_ARM64)
+		return !(addr & UINT64_C(1) << 55);
+	return addr < (abi == OST_ABI_ARM ? ext->layout.page_offset - OST_MODULES_SIZE : UINT64_C(1) << 32);
 }
 
 static struct ost_status add_fault(struct ost_external *ext, struct ost_capture *capture, uint64_t addr, size_t len)
@@ -213,8 +251,8 @@ static struct ost_status add_fault(struct ost_external *ext, struct ost_capture 
 }
 
 /* Take what capture wants into the round. What isn't the user's is unreadable: the kernel would not take it either. */
-static struct ost_status take_wants(struct ost_external *ext, struct round *round, struct ost_capture *capture,
-		uint32_t piece)
+static struct ost_status take_wants(struct ost_external *ext, struct round *round, enum ost_abi abi,
+		struct ost_capture *capture, uint32_t piece)
 {
 	struct ost_range want[MAX_WANTS];
 	size_t n;
@@ -229,12 +267,12 @@ static struct ost_status take_wants(struct ost_external *ext, struct round *roun
 			continue;
 		if (want[i].len == PIECE_WANTED && piece > PIECE_WANTED)
 			want[i].len = piece < room ? piece : room;
-		if (want[i].addr >= user_end(ext) || want[i].len > room) {
+		if (!is_user(ext, abi, want[i].addr) || want[i].len > room) {
 			OST_TRY(add_fault(ext, capture, want[i].addr, want[i].len));
 			continue;
 		}
 		round->capture[round->n] = capture;
-		round->fetch[round->n++] = (struct ost_v7_fetch){ .addr = want[i].addr, .len = want[i].len, .user = true };
+		round->fetch[round->n++] = (struct ost_core_fetch){ .addr = want[i].addr, .len = want[i].len, .user = true };
 		round->len += want[i].len;
 	}
 	return ost_ok();
@@ -254,12 +292,20 @@ static struct ost_status place_bytes(struct round *round)
 	return ost_ok();
 }
 
+/* The core's own load failed: the kernel may have taken the user's page tables away. */
+static bool read_otherwise(struct ost_external *ext, const struct round *round, const struct ost_core_fetch *f)
+{
+	const struct ost_trace_hooks *hooks = &ext->hooks;
+
+	return hooks->read_user && !ost_failed(hooks->read_user(hooks->ctx, round->task, f->addr, f->buf, f->len));
+}
+
 static struct ost_status keep_bytes(struct ost_external *ext, const struct round *round, bool valid)
 {
 	for (size_t i = 0; i < round->n; i++) {
-		const struct ost_v7_fetch *f = &round->fetch[i];
+		const struct ost_core_fetch *f = &round->fetch[i];
 
-		if (valid && !f->fault)
+		if (valid && (!f->fault || read_otherwise(ext, round, f)))
 			OST_TRY(ost_capture_add(round->capture[i], f->addr, f->buf, f->len));
 		else if (valid)
 			OST_TRY(add_fault(ext, round->capture[i], f->addr, f->len));
@@ -270,9 +316,10 @@ static struct ost_status keep_bytes(struct ost_external *ext, const struct round
 static struct ost_status fetch_held(struct ost_external *ext, struct hit *hit, struct round *round)
 {
 	for (size_t done = 0; done < round->n;) {
-		size_t n = ost_v7_fetch_fits(round->fetch + done, round->n - done);
+		struct ost_core *core = hit->cpu->core;
+		size_t n = core->ops->fetch_fits(round->fetch + done, round->n - done);
 
-		OST_TRY(ost_v7_fetch_now(&hit->cpu->v7, round->fetch + done, n));
+		OST_TRY(core->ops->fetch_now(core, round->fetch + done, n));
 		done += n;
 	}
 	return keep_bytes(ext, round, true);
@@ -288,7 +335,7 @@ static struct ost_status fetch_leaving(struct ost_external *ext, struct hit *hit
 
 static struct ost_hit_history *history_of(struct ost_external *ext, const struct ost_trace_task *task)
 {
-	uint32_t tag = (uint32_t)task->id.tgid << 12 ^ (task->nr + 1);
+	uint32_t tag = (uint32_t)task->id.tgid << 12 ^ (task->nr + 1) ^ (uint32_t)task->abi << 30;
 	struct ost_hit_history *history = &ext->history[(tag ^ tag >> 10) % OST_HIT_HISTORY];
 
 	if (history->tag != tag)
@@ -313,7 +360,7 @@ static bool may_go_early(const struct ost_hit_history *history)
 static void note_lengths(struct ost_hit_history *history, const struct round *round)
 {
 	for (size_t i = 0; history && i < round->n; i++) {
-		const struct ost_v7_fetch *f = &round->fetch[i];
+		const struct ost_core_fetch *f = &round->fetch[i];
 		const uint8_t *end = f->fault || f->len <= PIECE_WANTED ? f->buf : memchr(f->buf, 0, f->len);
 		size_t need = end ? (size_t)(end - f->buf) + 1 : f->len + 1;
 
@@ -326,7 +373,7 @@ static void note_lengths(struct ost_hit_history *history, const struct round *ro
 static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, struct plan *plan, uint32_t away,
 		bool *ret_done)
 {
-	struct round round = { .n = 0 };
+	struct round round = { .task = &plan->event->task };
 	bool final = false, early;
 	uint32_t piece;
 	struct ost_status status = ext->hooks.plan(ext->hooks.ctx, plan->event, &final);
@@ -337,14 +384,14 @@ static struct ost_status fetch_round(struct ost_external *ext, struct hit *hit, 
 		return ost_ok();
 	early = !plan->again && (final || (plan->history && may_go_early(plan->history) && plan->rounds == 0));
 	piece = final ? 0 : early ? plan->history->piece : OST_EXTERNAL_PIECE;
-	OST_TRY(take_wants(ext, &round, plan->event->at_entry, piece));
-	OST_TRY(take_wants(ext, &round, plan->event->at_exit, piece));
+	OST_TRY(take_wants(ext, &round, plan->event->abi, plan->event->at_entry, piece));
+	OST_TRY(take_wants(ext, &round, plan->event->abi, plan->event->at_exit, piece));
 	if (!round.n)
 		return ost_ok();
 	OST_TRY(place_bytes(&round));
 	plan->rounds++;
 	plan->bytes += round.len;
-	early = early && round.n < MAX_WANTS && ost_v7_fetch_fits(round.fetch, round.n) == round.n;
+	early = early && round.n < MAX_WANTS && hit->cpu->core->ops->fetch_fits(round.fetch, round.n) == round.n;
 	status = early ? fetch_leaving(ext, hit, &round, away) : fetch_held(ext, hit, &round);
 	if (!ost_failed(status) && !early && plan->rounds == 1)
 		note_lengths(plan->history, &round);
@@ -363,54 +410,40 @@ static bool wants_more(struct ost_external *ext, const struct plan *plan)
 	return ost_capture_take_wants(plan->event->at_entry, want, 1) > 0;
 }
 
-static bool is_kernel_mode(uint32_t cpsr)
-{
-	uint32_t mode = cpsr & 31;
-
-	/* neither user nor monitor nor hypervisor mode */
-	return mode != 0x10 && mode != 0x16 && mode != 0x1a;
-}
-
 /* Whether the stopped core still runs task in the kernel: then the user's memory is the task's. */
-static struct ost_status still_runs(struct ost_external *ext, struct hit *hit, uint64_t key, bool *ret)
+static bool still_runs(const struct ost_external *ext, const struct hit *hit, uint64_t key)
 {
-	struct ost_v7_core *v7 = &hit->cpu->v7;
+	const struct ost_core *core = hit->cpu->core;
 
-	*ret = false;
-	if (!ext->current || !is_kernel_mode(v7->reg[OST_V7_CPSR]))
-		return ost_ok();
-	OST_TRY(ost_v7_read(v7, OST_V7_BIT(ext->current) | OST_V7_BIT(OST_V7_DACR) | OST_V7_BIT(OST_V7_DFSR)
-		| OST_V7_BIT(OST_V7_DFAR)));
-	*ret = v7->reg[ext->current] == key;
-	return ost_ok();
+	return ext->current && core->ops->in_kernel(core) && core->reg[ext->current] == key;
 }
 
 static struct ost_status fetch_again(struct ost_external *ext, struct hit *hit, struct plan *plan, uint64_t key)
 {
-	bool done = false, runs;
+	struct ost_core *core = hit->cpu->core;
+	bool done = false;
 
 	plan->again = true;
-	OST_TRY(still_runs(ext, hit, key, &runs));
-	if (!runs)
+	if (!still_runs(ext, hit, key))
 		return ost_ok();
 	ext->stats.second_stops++;
 	while (!done)
 		OST_TRY(fetch_round(ext, hit, plan, 0, &done));
-	return ost_v7_restore(&hit->cpu->v7);
+	return core->ops->restore(core);
 }
 
 /* A stop that we asked for, wherever it caught the core, ends where it began. */
 static struct ost_status end_brief(struct ost_hit_cpu *cpu)
 {
-	struct ost_v7_core *v7 = &cpu->v7;
+	struct ost_core *core = cpu->core;
 	bool asked;
 
-	if (!(v7->have & OST_V7_BIT(OST_V7_CPSR)))
-		OST_TRY(ost_v7_stop(v7, &asked));
+	if (!(core->have & OST_CORE_BIT(OST_CORE_PSR)))
+		OST_TRY(core->ops->stop(core, &asked));
 	if (cpu->mend)
-		OST_TRY(ost_v7_restore(v7));
+		OST_TRY(core->ops->restore(core));
 	cpu->mend = false;
-	OST_TRY(ost_v7_restart(v7));
+	OST_TRY(core->ops->restart(core));
 	cpu->brief = false;
 	return ost_ok();
 }
@@ -422,22 +455,23 @@ static struct ost_status end_brief(struct ost_hit_cpu *cpu)
 static struct ost_status catch_up(struct ost_external *ext, struct hit *hit, struct plan *plan, uint64_t key)
 {
 	struct ost_hit_cpu *cpu = hit->cpu;
-	struct ost_v7_core *v7 = &cpu->v7;
+	struct ost_core *core = cpu->core;
 	struct ost_status status;
 	bool asked = false;
 
-	if (v7->unsure || (ost_v7_halted(v7) && ost_v7_reason(v7) != OST_V7_REASON_BREAKPOINT))
+	if (core->unsure || (core->halted && core->reason != OST_CORE_BREAKPOINT))
 		return ost_ok();
-	cpu->brief = !ost_v7_halted(v7);
-	status = ost_v7_stop(v7, &asked);
+	cpu->brief = !core->halted;
+	status = core->ops->stop(core, &asked);
 	cpu->brief = cpu->brief && (asked || ost_failed(status));
-	if (!ost_failed(status))
+	cpu->mend = !ost_failed(status);
+	if (cpu->mend)
 		status = fetch_again(ext, hit, plan, key);
-	cpu->mend = status.code == OST_ERR_LINK && (v7->have & OST_V7_BIT(OST_V7_DFSR));
+	cpu->mend = cpu->mend && status.code == OST_ERR_LINK;
 	account_stop(ext, cpu);
 	if (status.code == OST_ERR_LINK)
 		return status;				/* the next poll ends it */
-	OST_TRY(asked ? end_brief(cpu) : ost_v7_hand_over(v7));
+	OST_TRY(asked ? end_brief(cpu) : core->ops->hand_over(core));
 	return status;
 }
 
@@ -446,7 +480,7 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 {
 	struct plan plan = { .event = event, .history = history };
 	struct ost_status status = ost_ok();
-	uint64_t key = reg(hit, 9);
+	uint64_t key = key_of(ext, hit);
 	bool done = false;
 
 	while (!done)
@@ -474,35 +508,40 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 #define ID_FETCHES 8u
 
 /* Queue-able pieces of a kernel field, which may cross a page. */
-static size_t add_field(struct ost_v7_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
+static size_t add_field(struct ost_core_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
 {
 	uint32_t room = 4096 - (addr & 4095);
 	uint32_t first = len < room ? len : room;
 
-	fetch[n++] = (struct ost_v7_fetch){ .addr = addr, .len = first, .buf = buf };
+	fetch[n++] = (struct ost_core_fetch){ .addr = addr, .len = first, .buf = buf };
 	if (first < len)
-		fetch[n++] = (struct ost_v7_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
+		fetch[n++] = (struct ost_core_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
 	return n;
 }
 
-static struct ost_status fetch_kernel(struct hit *hit, struct ost_v7_fetch *fetch, size_t n)
+static struct ost_status unreadable(uint64_t addr)
 {
-	OST_TRY(ost_v7_fetch_now(&hit->cpu->v7, fetch, n));
+	return ost_error_at(OST_ERR_FAULT, "kernel memory cannot be read at a syscall: is this the kernel that was found?",
+		addr);
+}
+
+static struct ost_status fetch_kernel(struct hit *hit, struct ost_core_fetch *fetch, size_t n)
+{
+	OST_TRY(hit->cpu->core->ops->fetch_now(hit->cpu->core, fetch, n));
 	for (size_t i = 0; i < n; i++) {
 		if (fetch[i].fault)
-			return ost_error_at(OST_ERR_FAULT,
-				"kernel memory cannot be read at a syscall: is this the kernel that was found?", fetch[i].addr);
+			return unreadable(fetch[i].addr);
 	}
 	return ost_ok();
 }
 
 static struct ost_status task_of_thread_info(struct ost_external *ext, struct hit *hit, uint64_t key, uint64_t *ret)
 {
-	struct ost_v7_fetch fetch[2];
+	struct ost_core_fetch fetch[2];
 	uint8_t bytes[4];
 
 	*ret = key;
-	if (ext->layout.current == OST_CURRENT_R9_TASK)
+	if (ext->layout.current != OST_CURRENT_R9_THREAD_INFO)
 		return ost_ok();
 	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, key + ext->layout.thread_info_task, 4, bytes)));
 	*ret = ost_le32(bytes);
@@ -512,8 +551,8 @@ static struct ost_status task_of_thread_info(struct ost_external *ext, struct hi
 static struct ost_status identify(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
 	const struct ost_layout *l = &ext->layout;
-	struct ost_v7_fetch fetch[ID_FETCHES];
-	uint8_t pid[4], tgid[4], parent[4] = { 0 }, comm[OST_COMM_LEN];
+	struct ost_core_fetch fetch[ID_FETCHES];
+	uint8_t pid[4], tgid[4], parent[8] = { 0 }, comm[OST_COMM_LEN];
 	struct ost_task id = { .addr = 0 };
 	size_t n = 0;
 
@@ -522,12 +561,12 @@ static struct ost_status identify(struct ost_external *ext, struct hit *hit, str
 	n = add_field(fetch, n, id.addr + l->task_tgid, 4, tgid);
 	n = add_field(fetch, n, id.addr + l->task_comm, OST_COMM_LEN, comm);
 	if (l->task_real_parent != OST_NO_OFFSET)
-		n = add_field(fetch, n, id.addr + l->task_real_parent, 4, parent);
+		n = add_field(fetch, n, id.addr + l->task_real_parent, is_v7(ext) ? 4 : 8, parent);
 	OST_TRY(fetch_kernel(hit, fetch, n));
 	id.pid = (int32_t)ost_le32(pid);
 	id.tgid = (int32_t)ost_le32(tgid);
 	memcpy(id.comm, comm, OST_COMM_LEN);
-	ost_trace_identify(ext->table, task, &id, ost_le32(parent));
+	ost_trace_identify(ext->table, task, &id, ost_le64(parent));
 	return ost_ok();
 }
 
@@ -549,10 +588,46 @@ static struct ost_status need_captures(struct ost_trace_task *task)
 
 /* ---- entry ---- */
 
+/* The number and the arguments of the call that an entry begins. */
+struct call {
+	enum ost_abi abi;
+	uint32_t nr;
+	uint64_t arg[7];
+};
+
+static uint64_t frame_reg(const struct hit *hit, unsigned int n)
+{
+	return ost_le64(hit->frame + 8 * n);
+}
+
+static struct call call_of(const struct ost_external *ext, const struct hit *hit)
+{
+	struct call call = { .abi = point_of(ext, hit)->abi };
+
+	switch (call.abi) {
+	case OST_ABI_ARM64:
+		call.nr = (uint32_t)frame_reg(hit, 8);
+		for (unsigned int i = 0; i < 6; i++)
+			call.arg[i] = frame_reg(hit, i);
+		break;
+	case OST_ABI_COMPAT:
+		call.nr = (uint32_t)frame_reg(hit, 7);
+		for (unsigned int i = 0; i < 7; i++)
+			call.arg[i] = (uint32_t)frame_reg(hit, i);
+		break;
+	default:
+		call.nr = (uint32_t)reg(hit, 7);
+		for (unsigned int i = 0; i < 7; i++)
+			call.arg[i] = reg(hit, i);
+	}
+	return call;
+}
+
 static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
-	bool restart = reg(hit, 7) == NR_RESTART
-		|| (task->exit_seen && is_restart_code(task->last_ret) && task->last_nr == reg(hit, 7));
+	struct call call = call_of(ext, hit);
+	bool restart = call.nr == abis[call.abi].restart || (task->exit_seen && is_restart_code(task->last_ret) &&
+		task->last_nr == call.nr && task->abi == call.abi);
 
 	if (task->in_call && task->verdict == OST_TRACE_YES)
 		ext->stats.lost++;
@@ -560,25 +635,26 @@ static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_tra
 	task->exit_seen = false;
 	task->reported = false;
 	task->held_back = false;
-	task->nr = reg(hit, 7);
-	task->sp = reg(hit, OST_V7_SP);
+	task->abi = call.abi;
+	task->nr = call.nr;
+	task->sp = pt_regs_of(ext, hit);
 	task->entry_ns = hit->now_ns;
 	task->flags = restart ? OST_EVENT_RESTART : 0;
-	for (unsigned int i = 0; i < 7; i++)
-		task->arg[i] = reg(hit, i);
+	memcpy(task->arg, call.arg, sizeof(task->arg));
 }
 
 /* What returns from a signal handler finds its frame by the user's SP. */
 static struct ost_status read_user_sp(struct hit *hit, struct ost_trace_task *task)
 {
-	struct ost_v7_fetch fetch[2];
-	uint8_t bytes[4];
+	const struct abi *abi = &abis[task->abi];
+	struct ost_core_fetch fetch[2];
+	uint8_t bytes[8] = { 0 };
 
 	task->user_sp = 0;
-	if (task->nr != NR_SIGRETURN && task->nr != NR_RT_SIGRETURN)
+	if (task->nr != abi->sigreturn && task->nr != abi->rt_sigreturn)
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, task->sp + PT_REGS_SP, 4, bytes)));
-	task->user_sp = ost_le32(bytes);
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, task->sp + abi->sp, abi->word, bytes)));
+	task->user_sp = ost_le64(bytes);
 	return ost_ok();
 }
 
@@ -592,14 +668,15 @@ static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, s
 	OST_TRY(read_user_sp(hit, task));
 	ost_capture_reset(task->at_entry);
 	event = event_of(task, hit, OST_EVENT_ENTRY);
-	return fetch_planned(ext, hit, &event, is_exec(task->nr) ? NULL : history, away);
+	return fetch_planned(ext, hit, &event, is_exec(task) ? NULL : history, away);
 }
 
 static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
-	bool ends = task->nr == NR_EXIT || task->nr == NR_EXIT_GROUP;
+	const struct abi *abi = &abis[task->abi];
+	bool group = task->nr == abi->exit_group, ends = group || task->nr == abi->exit;
 
-	if (is_exec(task->nr) || task->nr == NR_PRCTL)
+	if (is_exec(task) || task->nr == abi->prctl)
 		task->stale = true;
 	if (task->reported) {
 		struct ost_event event = event_of(task, hit, OST_EVENT_ENTRY);
@@ -607,7 +684,7 @@ static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_tr
 		emit(ext, &event);
 		ext->stats.entries++;
 	}
-	if (task->nr == NR_EXIT_GROUP)
+	if (group)
 		end_group(ext, hit, task, false);
 	hit->cpu->expect_exit = !ends;
 	hit->cpu->expect_reads = task->reported && history_of(ext, task)->exit_reads;
@@ -615,21 +692,38 @@ static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_tr
 		end_task(ext, hit, task);
 }
 
+/* arm64: the frame as far as this hit needs it; most often it has come with the registers. */
+static struct ost_status read_call(struct ost_external *ext, struct hit *hit, uint32_t len)
+{
+	struct ost_core *core = hit->cpu->core;
+	struct ost_core_frame frame = { .base = point_of(ext, hit)->frame, .len = len, .buf = hit->frame };
+
+	if (is_v7(ext))
+		return read_regs(hit, ext->entry_mask);
+	if (hit->frame_len >= len && reg(hit, hit->base) == reg(hit, frame.base))
+		return ost_ok();
+	OST_TRY(core->ops->read(core, OST_CORE_BIT(frame.base), &frame));
+	if (frame.fault)
+		return unreadable(reg(hit, frame.base));
+	hit->base = frame.base;
+	hit->frame_len = len;
+	return ost_ok();
+}
+
 static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, uint32_t away)
 {
-	struct ost_v7_core *v7 = &hit->cpu->v7;
 	struct ost_trace_task *task;
 	struct ost_status status = ost_ok();
 
 	if (hit->cpu->expect_exit)
 		ext->stats.mispredicted++;
-	OST_TRY(ost_v7_read(v7, 0xff | OST_V7_BIT(OST_V7_DACR)));
-	OST_TRY(ost_trace_table_get(ext->table, reg(hit, 9), &task));
+	OST_TRY(read_call(ext, hit, FRAME_MAX));
+	OST_TRY(ost_trace_table_get(ext->table, key_of(ext, hit), &task));
 	OST_TRY(identify_if_needed(ext, hit, task));
 	begin_call(ext, hit, task);
-	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, task->nr);
-	task->held_back = task->verdict == OST_TRACE_NO && is_exec(task->nr) && ost_trace_by_comm(ext->table)
-		&& ost_trace_wants_nr(ext->table, task->nr);
+	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, task->abi, task->nr);
+	task->held_back = task->verdict == OST_TRACE_NO && is_exec(task) && ost_trace_by_comm(ext->table)
+		&& ost_trace_wants_nr(ext->table, task->abi, task->nr);
 	if (task->reported || task->held_back)
 		status = plan_entry(ext, hit, task, away);
 	else
@@ -641,16 +735,18 @@ static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, 
 
 /* ---- exit ---- */
 
-/* The value that the exit points other than the skipped one have in r0. */
-static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, int64_t *ret)
+/* arm: the value is in r0 at the exit points other than the skipped one. */
+static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, enum ost_abi abi, int64_t *ret)
 {
-	struct ost_v7_fetch fetch[2];
+	struct ost_core_fetch fetch[2];
 	uint8_t bytes[4];
 
 	*ret = (int32_t)reg(hit, 0);
-	if (ext->layout.point[hit->point].kind != OST_POINT_EXIT_SKIPPED)
+	if (!is_v7(ext))
+		*ret = abi == OST_ABI_COMPAT ? (int32_t)frame_reg(hit, 0) : (int64_t)frame_reg(hit, 0);
+	if (point_of(ext, hit)->kind != OST_POINT_EXIT_SKIPPED)
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, reg(hit, OST_V7_SP), 4, bytes)));
+	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, reg(hit, OST_CORE_SP), 4, bytes)));
 	*ret = (int32_t)ost_le32(bytes);
 	return ost_ok();
 }
@@ -660,10 +756,11 @@ static void no_entry(struct ost_external *ext, struct hit *hit, struct ost_trace
 {
 	memset(task->arg, 0, sizeof(task->arg));
 	task->user_sp = 0;
+	task->abi = point_of(ext, hit)->abi;
 	task->nr = 0;
 	task->entry_ns = hit->now_ns;
 	task->flags = OST_EVENT_NO_ENTRY;
-	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, UINT32_MAX);
+	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_all(ext->table);
 	if (task->verdict != OST_TRACE_YES)
 		return;
 	if (task->exit_seen)
@@ -672,11 +769,12 @@ static void no_entry(struct ost_external *ext, struct hit *hit, struct ost_trace
 		ext->stats.orphans++;
 }
 
-static bool same_call(const struct hit *hit, const struct ost_trace_task *task)
+/* By the address of pt_regs, whatever point the exit comes by: execve may change the ABI. */
+static bool same_call(const struct ost_external *ext, const struct hit *hit, const struct ost_trace_task *task)
 {
-	uint32_t sp = reg(hit, OST_V7_SP);
+	uint64_t sp = pt_regs_of(ext, hit);
 
-	return task->in_call && (sp == task->sp || sp + STACKED_ARGS == task->sp);
+	return task->in_call && (sp == task->sp || (is_v7(ext) && sp + STACKED_ARGS == task->sp));
 }
 
 static void emit_exit(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task, struct ost_event *event)
@@ -701,7 +799,7 @@ static void after_exit(struct ost_external *ext, struct hit *hit, struct ost_tra
 	task->last_nr = task->nr;
 	task->last_ret = ret;
 	hit->cpu->expect_exit = false;
-	if (is_exec(task->nr) && ret == 0 && !(task->flags & OST_EVENT_NO_ENTRY))
+	if (is_exec(task) && ret == 0 && !(task->flags & OST_EVENT_NO_ENTRY))
 		end_group(ext, hit, task, true);
 	if (task->dying)
 		end_task(ext, hit, task);
@@ -730,22 +828,24 @@ static struct ost_status plan_exit(struct ost_external *ext, struct hit *hit, st
 
 static struct ost_status serve_exit(struct ost_external *ext, struct hit *hit, uint32_t away)
 {
-	bool skipped = ext->layout.point[hit->point].kind == OST_POINT_EXIT_SKIPPED;
+	bool skipped = point_of(ext, hit)->kind == OST_POINT_EXIT_SKIPPED;
 	struct ost_trace_task *task;
 	struct ost_status status = ost_ok();
 	struct ost_event event;
 	bool report;
 	int64_t ret;
 
-	OST_TRY(ost_trace_table_get(ext->table, reg(hit, 9), &task));
+	if (!is_v7(ext))
+		OST_TRY(read_call(ext, hit, FRAME_VALUE));
+	OST_TRY(ost_trace_table_get(ext->table, key_of(ext, hit), &task));
 	if (skipped && !task->in_call && task->exit_seen) {
 		ext->stats.repeated++;
 		return leave_plain(ext, hit, away);
 	}
 	OST_TRY(identify_if_needed(ext, hit, task));
-	OST_TRY(exit_value(ext, hit, &ret));
-	if (!same_call(hit, task))
+	if (!same_call(ext, hit, task))
 		no_entry(ext, hit, task);
+	OST_TRY(exit_value(ext, hit, task->abi, &ret));
 	if (skipped)
 		task->flags |= OST_EVENT_SKIPPED;
 	report = task->reported || (task->held_back && task->verdict == OST_TRACE_YES);
@@ -770,16 +870,16 @@ static struct ost_status serve_exit(struct ost_external *ext, struct hit *hit, u
 
 /* ---- a new task ---- */
 
-/* The register that holds the current task in the kernel is learnt where r9 holds it as well. */
+/* arm: the register that holds the current task in the kernel is learnt where r9 holds it as well. */
 static void learn_current(struct ost_external *ext, const struct hit *hit)
 {
-	const struct ost_v7_core *v7 = &hit->cpu->v7;
-	static const enum ost_v7_reg candidates[] = { OST_V7_TPIDRURO, OST_V7_TPIDRPRW };
+	const struct ost_core *core = hit->cpu->core;
+	static const unsigned int candidates[] = { OST_CORE_TASK0, OST_CORE_TASK1 };
 
 	if (ext->layout.current != OST_CURRENT_R9_TASK)
 		return;
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
-		if ((v7->have & OST_V7_BIT(candidates[i])) && v7->reg[candidates[i]] == v7->reg[9]) {
+		if ((core->have & OST_CORE_BIT(candidates[i])) && core->reg[candidates[i]] == core->reg[9]) {
 			ext->current = candidates[i];
 			ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD);
 			return;
@@ -793,12 +893,12 @@ static struct ost_status child_key(struct ost_external *ext, struct hit *hit, ui
 
 	*ret = 0;
 	if (ext->layout.current == OST_CURRENT_R9_THREAD_INFO) {
-		*ret = reg(hit, OST_V7_SP) & ~(uint64_t)(size - 1);
+		*ret = reg(hit, OST_CORE_SP) & ~(uint64_t)(size - 1);
 		return ost_ok();
 	}
 	if (!ext->current)
 		return ost_ok();
-	OST_TRY(ost_v7_read(&hit->cpu->v7, OST_V7_BIT(ext->current)));
+	OST_TRY(read_regs(hit, OST_CORE_BIT(ext->current)));
 	*ret = reg(hit, ext->current);
 	return ost_ok();
 }
@@ -812,6 +912,7 @@ static struct ost_status meet_child(struct ost_external *ext, struct hit *hit, u
 		end_task(ext, hit, task);
 	OST_TRY(ost_trace_table_get(ext->table, key, &task));
 	task->flags = 0;
+	task->abi = point_of(ext, hit)->abi;
 	task->entry_ns = hit->now_ns;
 	*ret = task;
 	return identify(ext, hit, task);
@@ -820,12 +921,13 @@ static struct ost_status meet_child(struct ost_external *ext, struct hit *hit, u
 static struct ost_status serve_child(struct ost_external *ext, struct hit *hit, uint32_t away)
 {
 	struct ost_trace_task *task = NULL;
+	/* holds a kernel thread's function */
+	unsigned int function = is_v7(ext) ? 5 : 19;
 	struct ost_status status;
 	uint64_t key = 0;
 
-	OST_TRY(ost_v7_read(&hit->cpu->v7, OST_V7_BIT(5)));
-	/* r5 is a kernel thread's function */
-	if (reg(hit, 5) == 0)
+	OST_TRY(read_regs(hit, OST_CORE_BIT(function)));
+	if (reg(hit, function) == 0)
 		OST_TRY(child_key(ext, hit, &key));
 	if (key)
 		OST_TRY(meet_child(ext, hit, key, &task));
@@ -842,24 +944,30 @@ static struct ost_status serve_child(struct ost_external *ext, struct hit *hit, 
 
 /* ---- a stop ---- */
 
-static uint32_t first_mask(const struct ost_external *ext, const struct ost_hit_cpu *cpu)
+/* What a hit is about is read in one flush: all of an entry, or what is enough where an exit is expected. */
+static struct ost_status read_hit(struct ost_external *ext, struct hit *hit)
 {
-	uint32_t mask = OST_V7_BIT(0) | OST_V7_BIT(9) | OST_V7_BIT(OST_V7_SP) | OST_V7_BIT(OST_V7_PC);
+	struct ost_hit_cpu *cpu = hit->cpu;
+	struct ost_core *core = cpu->core;
+	struct ost_core_frame frame = { .base = ext->frame, .len = FRAME_MAX, .buf = hit->frame };
+	uint64_t mask = cpu->expect_exit ? ext->exit_mask : ext->entry_mask;
 
-	for (unsigned int i = 0; i < ext->layout.points; i++) {
-		if (ext->pass[i].tell >= 0)
-			mask |= OST_V7_BIT(ext->pass[i].tell);
-	}
-	if (!cpu->expect_exit)
-		mask |= 0xff;
-	if (!cpu->expect_exit || cpu->expect_reads)
-		mask |= OST_V7_BIT(OST_V7_DACR);
+	if (cpu->expect_exit && cpu->expect_reads)
+		mask |= core->ops->user_mask;
 	if (!ext->current && ext->layout.current == OST_CURRENT_R9_TASK)
-		mask |= OST_V7_BIT(OST_V7_TPIDRURO) | OST_V7_BIT(OST_V7_TPIDRPRW);
-	return mask;
+		mask |= OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1);
+	/* at a breakpoint of somebody else's, a register that points nowhere would have the core lose its state */
+	if (is_v7(ext) || cpu->guests || (ext->shared & 1u << hit->index))
+		return core->ops->read(core, mask, NULL);
+	if (cpu->expect_exit)
+		frame.len = FRAME_VALUE;
+	OST_TRY(core->ops->read(core, mask, &frame));
+	hit->base = frame.base;
+	hit->frame_len = frame.fault ? 0 : frame.len;
+	return ost_ok();
 }
 
-static bool find_point(const struct ost_external *ext, uint32_t pc, unsigned int *ret)
+static bool find_point(const struct ost_external *ext, uint64_t pc, unsigned int *ret)
 {
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
 		if (ext->layout.point[i].addr == pc) {
@@ -870,11 +978,44 @@ static bool find_point(const struct ost_external *ext, uint32_t pc, unsigned int
 	return false;
 }
 
+/* What tells whether an instruction was executed is read with the rest. */
+static void prepare_point(struct ost_external *ext, unsigned int i)
+{
+	const struct ost_point *point = &ext->layout.point[i];
+	uint64_t tell = 0;
+
+	ext->pass[i] = ost_core_ops(ext->layout.isa)->classify(point->addr, point->insn);
+	if (ext->pass[i].tell >= 0)
+		tell = OST_CORE_BIT(ext->pass[i].tell);
+	ext->entry_mask |= tell;
+	ext->exit_mask |= tell;
+	if (!is_v7(ext) && point->kind != OST_POINT_CHILD) {
+		ext->entry_mask |= OST_CORE_BIT(point->frame);
+		ext->exit_mask |= point->kind == OST_POINT_ENTRY ? 0 : OST_CORE_BIT(point->frame);
+		ext->frame = point->kind == OST_POINT_EXIT ? point->frame : ext->frame;
+	}
+}
+
+void ost_hit_prepare(struct ost_external *ext)
+{
+	const struct ost_core_ops *ops = ost_core_ops(ext->layout.isa);
+
+	ext->exit_mask = OST_CORE_BIT(OST_CORE_PC);
+	ext->exit_mask |= is_v7(ext) ? OST_CORE_BIT(0) | OST_CORE_BIT(9) | OST_CORE_BIT(OST_CORE_SP) :
+		OST_CORE_BIT(OST_CORE_TASK0);
+	ext->entry_mask = ext->exit_mask | ops->user_mask | (is_v7(ext) ? 0xff : 0);
+	for (unsigned int i = 0; i < ext->layout.points; i++)
+		prepare_point(ext, i);
+	if (ext->layout.current == OST_CURRENT_SP_EL0)
+		ext->current = OST_CORE_TASK0;
+	ext->children = ost_hit_has_point(&ext->layout, OST_POINT_CHILD) && ext->layout.current != OST_CURRENT_R9_TASK;
+}
+
 /* What is fed to the core must be what is there: looked at once, through the core's own eyes. */
 static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
 {
 	struct ost_point *point = &ext->layout.point[hit->point];
-	struct ost_v7_fetch fetch[2];
+	struct ost_core_fetch fetch[2];
 	uint8_t bytes[4];
 
 	if (ext->verified[hit->point])
@@ -882,7 +1023,7 @@ static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
 	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, point->addr, 4, bytes)));
 	if (ost_le32(bytes) != point->insn) {
 		point->insn = ost_le32(bytes);
-		ext->pass[hit->point] = ost_v7_classify((uint32_t)point->addr, point->insn);
+		prepare_point(ext, hit->point);
 	}
 	ext->verified[hit->point] = true;
 	return ost_ok();
@@ -891,7 +1032,7 @@ static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
 static struct ost_status serve_point(struct ost_external *ext, struct hit *hit, uint32_t away)
 {
 	OST_TRY(verify_word(ext, hit));
-	switch (ext->layout.point[hit->point].kind) {
+	switch (point_of(ext, hit)->kind) {
 	case OST_POINT_ENTRY:
 		learn_current(ext, hit);
 		return serve_entry(ext, hit, away);
@@ -906,26 +1047,27 @@ static struct ost_status serve_point(struct ost_external *ext, struct hit *hit, 
 struct ost_status ost_hit_serve(struct ost_external *ext, unsigned int index, uint32_t away, bool *ret_foreign)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
+	struct ost_core *core = cpu->core;
 	struct hit hit = { .cpu = cpu, .index = index };
 	struct ost_status status;
 
 	*ret_foreign = false;
-	if (cpu->brief && ost_v7_reason(&cpu->v7) == OST_V7_REASON_REQUEST)
+	if (cpu->brief && core->reason == OST_CORE_REQUEST)
 		return end_brief(cpu);
 	cpu->brief = false;
-	ost_v7_stopped(&cpu->v7);
+	core->ops->stopped(core);
 	if (cpu->mend)
-		OST_TRY(ost_v7_restore(&cpu->v7));
+		OST_TRY(core->ops->restore(core));
 	cpu->mend = false;
-	*ret_foreign = ost_v7_reason(&cpu->v7) != OST_V7_REASON_BREAKPOINT;
+	*ret_foreign = core->reason != OST_CORE_BREAKPOINT;
 	if (*ret_foreign)
 		return ost_ok();
-	ost_v7_stopped(&cpu->v7);
-	OST_TRY(ost_v7_read(&cpu->v7, first_mask(ext, cpu)));
+	core->ops->stopped(core);
+	OST_TRY(read_hit(ext, &hit));
 	hit.now_ns = ost_external_now_ns(ext);
-	if (!find_point(ext, cpu->v7.reg[OST_V7_PC], &hit.point)) {
+	if (!find_point(ext, core->reg[OST_CORE_PC], &hit.point)) {
 		*ret_foreign = true;
-		return ost_v7_hand_over(&cpu->v7);
+		return core->ops->hand_over(core);
 	}
 	status = serve_point(ext, &hit, away);
 	ext->stats.hits++;

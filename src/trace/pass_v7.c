@@ -8,15 +8,15 @@ static bool is_scratch_or_pc(uint32_t reg)
 	return reg == 12 || reg == 15;
 }
 
-static struct ost_v7_pass execute(struct ost_v7_pass pass, int tell)
+static struct ost_core_pass execute(struct ost_core_pass pass, int tell)
 {
-	pass.kind = OST_V7_PASS_EXECUTE;
-	pass.tell = tell;
+	pass.kind = OST_CORE_PASS_EXECUTE;
+	pass.tell = tell == 13 ? OST_CORE_SP : tell;
 	return pass;
 }
 
 /* cond 0000 or 001: AND ... MVN with an immediate, a register or a register shifted by an immediate or a register. */
-static struct ost_v7_pass classify_data(struct ost_v7_pass pass)
+static struct ost_core_pass classify_data(struct ost_core_pass pass)
 {
 	uint32_t insn = pass.insn;
 	uint32_t op = insn >> 21 & 15, rn = insn >> 16 & 15, rd = insn >> 12 & 15, rs = insn >> 8 & 15, rm = insn & 15;
@@ -38,7 +38,7 @@ static struct ost_v7_pass classify_data(struct ost_v7_pass pass)
 }
 
 /* cond 010 or 011: LDR, STR, LDRB, STRB. */
-static struct ost_v7_pass classify_load_store(struct ost_v7_pass pass)
+static struct ost_core_pass classify_load_store(struct ost_core_pass pass)
 {
 	uint32_t insn = pass.insn;
 	uint32_t rn = insn >> 16 & 15, rt = insn >> 12 & 15, rm = insn & 15;
@@ -59,7 +59,7 @@ static struct ost_v7_pass classify_load_store(struct ost_v7_pass pass)
 }
 
 /* cond 100: LDM, STM. */
-static struct ost_v7_pass classify_multiple(struct ost_v7_pass pass)
+static struct ost_core_pass classify_multiple(struct ost_core_pass pass)
 {
 	uint32_t insn = pass.insn, rn = insn >> 16 & 15, list = insn & 0xffff;
 	bool writeback = insn & 1u << 21;
@@ -69,27 +69,27 @@ static struct ost_v7_pass classify_multiple(struct ost_v7_pass pass)
 	return execute(pass, writeback ? (int)rn : -1);
 }
 
-static struct ost_v7_pass classify_cps(struct ost_v7_pass pass)
+static struct ost_core_pass classify_cps(struct ost_core_pass pass)
 {
 	uint32_t bits = pass.insn & 0x1c0, imod = pass.insn >> 18 & 3;
 
 	if ((pass.insn & 0xfff1fe20) != 0xf1000000 || (pass.insn & 1u << 17) || imod < 2)
 		return pass;			/* not CPS; changes the mode; or reserved */
-	pass.kind = OST_V7_PASS_CPS;
-	pass.cpsr_set = imod == 3 ? bits : 0;
-	pass.cpsr_clear = imod == 2 ? bits : 0;
+	pass.kind = OST_CORE_PASS_PSR;
+	pass.psr_set = imod == 3 ? bits : 0;
+	pass.psr_clear = imod == 2 ? bits : 0;
 	return pass;
 }
 
-static struct ost_v7_pass classify_branch(struct ost_v7_pass pass)
+static struct ost_core_pass classify_branch(struct ost_core_pass pass)
 {
 	uint32_t offset = (pass.insn & 0x00ffffff) << 2;
 
 	if (offset & 1u << 25)
 		offset |= 0xfc000000;
-	pass.kind = OST_V7_PASS_BRANCH;
+	pass.kind = OST_CORE_PASS_BRANCH;
 	pass.link = pass.insn & 1u << 24;
-	pass.next = pass.addr + 8 + offset;
+	pass.next = (uint32_t)(pass.addr + 8 + offset);
 	return pass;
 }
 
@@ -101,16 +101,16 @@ static bool is_mere_hint(uint32_t insn)
 	return (insn & 0x0fffff00) == 0x0320f000 && op != 4 && op != 5;
 }
 
-struct ost_v7_pass ost_v7_classify(uint32_t addr, uint32_t insn)
+struct ost_core_pass ost_v7_classify(uint64_t addr, uint32_t insn)
 {
-	struct ost_v7_pass pass = {
-		.kind = OST_V7_PASS_STEP, .addr = addr, .insn = insn, .next = addr + 4, .tell = -1,
+	struct ost_core_pass pass = {
+		.kind = OST_CORE_PASS_STEP, .addr = addr, .insn = insn, .next = addr + 4, .tell = -1,
 	};
 
 	if (insn >> 28 == 15)
 		return classify_cps(pass);
 	if (is_mere_hint(insn)) {
-		pass.kind = OST_V7_PASS_SKIP;
+		pass.kind = OST_CORE_PASS_SKIP;
 		return pass;
 	}
 	if (insn >> 28 != 14)

@@ -14,8 +14,10 @@ struct ost_trace_table {
 	size_t pids, tgids;
 	char (*comm)[OST_COMM_LEN];
 	size_t comms;
-	uint32_t *nr;				/* ascending */
-	size_t nrs;
+	struct {
+		uint32_t *nr;			/* ascending */
+		size_t nrs;
+	} calls[OST_ABI_COUNT];
 	bool no_follow;
 };
 
@@ -38,25 +40,37 @@ static int compare_nr(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static struct ost_status copy_calls(struct ost_trace_table *table, const struct ost_trace_filter *filter)
+{
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++) {
+		size_t nrs = filter->calls[abi].nrs;
+		uint32_t *nr = copy_of(filter->calls[abi].nr, nrs, sizeof(*nr));
+
+		if (!nr)
+			return ost_error(OST_ERR_NOMEM, "out of memory");
+		qsort(nr, nrs, sizeof(*nr), compare_nr);
+		table->calls[abi].nr = nr;
+		table->calls[abi].nrs = nrs;
+	}
+	return ost_ok();
+}
+
 static struct ost_status copy_filter(struct ost_trace_table *table, const struct ost_trace_filter *filter)
 {
 	table->pid = copy_of(filter->pid, filter->pids, sizeof(*table->pid));
 	table->tgid = copy_of(filter->tgid, filter->tgids, sizeof(*table->tgid));
-	table->nr = copy_of(filter->nr, filter->nrs, sizeof(*table->nr));
 	table->comm = calloc(filter->comms + 1, sizeof(*table->comm));
-	if (!table->pid || !table->tgid || !table->nr || !table->comm)
+	if (!table->pid || !table->tgid || !table->comm)
 		return ost_error(OST_ERR_NOMEM, "out of memory");
 	table->pids = filter->pids;
 	table->tgids = filter->tgids;
-	table->nrs = filter->nrs;
 	table->comms = filter->comms;
 	table->no_follow = filter->no_follow;
 	for (size_t i = 0; i < filter->comms; i++) {
 		for (size_t k = 0; k < OST_COMM_LEN - 1 && filter->comm[i][k]; k++)
 			table->comm[i][k] = filter->comm[i][k];
 	}
-	qsort(table->nr, table->nrs, sizeof(*table->nr), compare_nr);
-	return ost_ok();
+	return copy_calls(table, filter);
 }
 
 struct ost_status ost_trace_table_create(const struct ost_trace_filter *filter, struct ost_trace_table **ret)
@@ -83,7 +97,8 @@ void ost_trace_table_destroy(struct ost_trace_table *table)
 		ost_trace_table_remove(table, table->newest);
 	free(table->pid);
 	free(table->tgid);
-	free(table->nr);
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++)
+		free(table->calls[abi].nr);
 	free(table->comm);
 	free(table);
 }
@@ -214,9 +229,19 @@ void ost_trace_identify(struct ost_trace_table *table, struct ost_trace_task *ta
 	task->stale = false;
 }
 
-bool ost_trace_wants_nr(const struct ost_trace_table *table, uint32_t nr)
+bool ost_trace_wants_all(const struct ost_trace_table *table)
 {
-	return !table->nrs || bsearch(&nr, table->nr, table->nrs, sizeof(nr), compare_nr);
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++) {
+		if (table->calls[abi].nrs)
+			return false;
+	}
+	return true;
+}
+
+bool ost_trace_wants_nr(const struct ost_trace_table *table, enum ost_abi abi, uint32_t nr)
+{
+	return ost_trace_wants_all(table) ||
+				bsearch(&nr, table->calls[abi].nr, table->calls[abi].nrs, sizeof(nr), compare_nr);
 }
 
 bool ost_trace_by_comm(const struct ost_trace_table *table)

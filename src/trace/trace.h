@@ -18,8 +18,11 @@ struct ost_trace_filter {
 	const char *const *comm;	/* whole names; the kernel keeps 15 bytes of one, and so does the comparison */
 	size_t comms;
 	bool no_follow;			/* leave out what traced tasks fork; threads of a traced tgid are always in */
-	const uint32_t *nr;		/* only these syscalls are planned for and emitted; none: all */
-	size_t nrs;
+	/* Only these syscalls are planned for and emitted, by the numbers of each ABI; all lists empty: all calls. */
+	struct ost_trace_calls {
+		const uint32_t *nr;
+		size_t nrs;
+	} calls[OST_ABI_COUNT];
 };
 
 /*
@@ -36,6 +39,11 @@ struct ost_trace_hooks {
 	struct ost_status (*plan)(void *ctx, const struct ost_event *event, bool *final);
 	/* A finished event, in the order in which they happened; it and its captures are valid until return. */
 	struct ost_status (*emit)(void *ctx, const struct ost_event *event);
+	/*
+	 * Read len bytes of the memory of a task at va another way, once the core's own load has failed: where the kernel
+	 * has taken the user's page tables away while it runs. Any failure makes the bytes unreadable. NULL: no other way.
+	 */
+	struct ost_status (*read_user)(void *ctx, const struct ost_task *task, uint64_t va, void *buf, size_t len);
 };
 
 struct ost_trace_stats {
@@ -78,6 +86,7 @@ struct ost_trace_task {
 	bool dying;			/* its thread group is being ended */
 	bool reported;			/* the entry of the call in flight was emitted */
 	bool held_back;			/* the entry is not emitted yet: whether the task is traced shows at its exit */
+	enum ost_abi abi;		/* of the call in flight, or the last one */
 	uint32_t nr, last_nr;
 	int64_t last_ret;
 	uint64_t sp;			/* pt_regs of the call in flight */
@@ -111,7 +120,9 @@ void ost_trace_table_stale(struct ost_trace_table *table);
  */
 void ost_trace_identify(struct ost_trace_table *table, struct ost_trace_task *task, const struct ost_task *id,
 		uint64_t parent);
-bool ost_trace_wants_nr(const struct ost_trace_table *table, uint32_t nr);
+bool ost_trace_wants_nr(const struct ost_trace_table *table, enum ost_abi abi, uint32_t nr);
+/* Whether no syscall is left out. */
+bool ost_trace_wants_all(const struct ost_trace_table *table);
 /* Whether a task's verdict can turn to yes when it gets another name. */
 bool ost_trace_by_comm(const struct ost_trace_table *table);
 

@@ -3,6 +3,7 @@
 """Tests of contrib/deps without a network: how the machine's sources are read, and what make-initrd packs."""
 
 import gzip
+import lzma
 import os
 import shutil
 import stat
@@ -72,6 +73,13 @@ def test_sources():
     expect("another suite", [line for line in stanzas("deb http://m.invalid/d bookworm main\n"
                                                       "deb http://m.invalid/s bookworm-security main\n",
                                                       suite="trixie") if "Suites: trixie" in line].__len__(), 2)
+    both = "".join("deb http://m.invalid/d bookworm%s main\n" % tail for tail in ("", "-updates", "-security"))
+    expect("backports come on top of their release", [line for text in stanzas(both, suite="trixie-backports")
+                                                     for line in text.splitlines() if line.startswith("Suites:")],
+           ["Suites: trixie trixie-backports", "Suites: trixie-updates", "Suites: trixie-security"])
+    expect("unstable is one suite only", len(stanzas(both, suite="sid")), 1)
+    expect("backports of the release that is here", "Suites: bookworm bookworm-backports\n" in
+           stanzas(one, suite="bookworm-backports")[0], True)
 
 
 def unpack(path):
@@ -92,7 +100,7 @@ def unpack(path):
 
 
 def module_file(path, depends):
-    with open(path, "wb") as f:
+    with (lzma.open if path.endswith(".xz") else open)(path, "wb") as f:
         f.write(b"\x7fELF..\0license=GPL\0depends=" + depends + b"\0name=x\0")
 
 
@@ -103,8 +111,8 @@ def test_initrd():
         for name, text in (("busybox", "BB"), ("../../init", "#!/bin/sh\n"), ("../../odd name", "abcde")):
             with open(os.path.join(guest, name), "w", encoding="utf-8") as f:
                 f.write(text)
-        for name, depends in (("a", b"b-x,c"), ("b-x", b"c"), ("c", b"")):
-            module_file("%s/modules/1.0/kernel/%s.ko" % (guest, name), depends)
+        for name, depends in (("a.ko", b"b-x,c"), ("b-x.ko.xz", b"c"), ("c.ko", b"")):
+            module_file("%s/modules/1.0/kernel/%s" % (guest, name), depends)
         env = dict(os.environ, OPENST_DEPS=folder)
 
         def run(out, *more):
@@ -123,6 +131,7 @@ def test_initrd():
         expect("a link", files["l"], (stat.S_IFLNK | 0o777, b"/d/e/odd"))
         expect("the console is a device", stat.S_ISCHR(files["dev/console"][0]), True)
         expect("modules in the order of their needs", files["lib/modules/load"][1], b"c\nb_x\na\n")
+        expect("a compressed module is unpacked", files["lib/modules/b_x.ko"][1][:4], b"\x7fELF")
         expect("no such module", run("bad", "--init", "init", "--module", "zz")[0], 1)
         expect("no such file", run("bad", "--init", "nothere")[0], 1)
         expect("a bad archive is not left behind", os.path.exists(folder + "/bad"), False)

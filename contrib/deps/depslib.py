@@ -26,6 +26,10 @@ class DepsError(Exception):
     """Something is missing; the text says what to do about it."""
 
 
+class GoneError(DepsError):
+    """The archive lists a package, and then does not have it."""
+
+
 def say(text):
     print("deps: " + text, flush=True)
 
@@ -164,13 +168,24 @@ ALIASES = ("stable", "oldstable", "testing")
 TAILS = ("", "-updates", "-security", "/updates")
 
 
-def wanted_suite(name, here, suite):
+def wanted_suite(name, here, suite, tails=TAILS):
     """The suite to ask an archive for, or None when the archive is not the distribution's own."""
     for base in (here,) + ALIASES:
-        for tail in TAILS:
+        for tail in TAILS[:1] if suite in ROLLING else tails:
             if name == base + tail:
                 return suite + tail if suite != here else name
     return None
+
+
+BACKPORTS = "-backports"
+ROLLING = ("sid", "unstable", "experimental")
+
+
+def wanted_suites(names, here, suite, tails=TAILS):
+    """The suites to ask an archive for. Backports are no release by themselves, but what comes on top of one."""
+    base = suite[:-len(BACKPORTS)] if suite.endswith(BACKPORTS) else suite
+    wanted = [name for name in (wanted_suite(name, here, base, tails) for name in names) if name]
+    return wanted + ([suite] if base in wanted and base != suite else [])
 
 
 # How the machine trusts and reaches an archive; all else of an entry (its types, its architectures) is our choice.
@@ -178,17 +193,17 @@ CARRIED = ("signed-by", "trusted", "by-hash", "allow-insecure", "allow-weak", "c
            "inrelease-path", "snapshot")
 
 
-def source_stanzas(kind, suite, arch):
-    """The stanzas of the private sources: kind is "deb" or "deb-src"."""
+def source_stanzas(kind, suite, arch, tails=TAILS):
+    """The stanzas of the private sources: kind is "deb" or "deb-src"; tails, which suites of a release."""
     here = codename()
     suite = suite or here
     stanzas = []
     for entry in machine_entries():
-        suites = [wanted_suite(name, here, suite) for name in entry.get("suites", "").split()]
+        suites = wanted_suites(entry.get("suites", "").split(), here, suite, tails)
         uris = [uri for uri in entry["uris"].split() if not uri.startswith("cdrom:")]
-        if not any(suites) or not uris or "main" not in entry.get("components", "").split():
+        if not suites or not uris or "main" not in entry.get("components", "").split():
             continue
-        lines = ["Types: " + kind, "URIs: " + " ".join(uris), "Suites: " + " ".join(filter(None, suites)),
+        lines = ["Types: " + kind, "URIs: " + " ".join(uris), "Suites: " + " ".join(suites),
                  "Components: main"]
         if kind == "deb":
             lines.append("Architectures: " + arch)
@@ -216,15 +231,16 @@ def machine_settings():
 class Apt:
     """One private apt: kind "deb" for packages of arch, "deb-src" for sources."""
 
-    def __init__(self, kind, arch, suite=None):
+    def __init__(self, kind, arch, suite=None, tails=TAILS):
         self.kind = kind
         name = "-".join(filter(None, [kind, arch, suite]))
         self.root = os.path.join(DEPS, "apt", name)
         self.arch = arch
+        self.suite = suite
         self.conf = os.path.join(self.root, "apt.conf")
         for sub in ("state/lists/partial", "cache/archives/partial", "log", "none", "sources"):
             os.makedirs(os.path.join(self.root, sub), exist_ok=True)
-        self._write("sources/openst.sources", source_stanzas(kind, suite, arch))
+        self._write("sources/openst.sources", source_stanzas(kind, suite, arch, tails))
         self._write("state/status", [])
         self._write("apt.conf", machine_settings() + self._settings())
         self.env = dict(os.environ, APT_CONFIG=self.conf, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
@@ -236,7 +252,9 @@ class Apt:
     def _settings(self):
         arch = ['APT::Architecture "%s";' % self.arch, 'APT::Architectures { "%s"; };' % self.arch] \
             if self.kind == "deb" else []
-        return arch + [
+        # apt takes a package from backports only when told to.
+        first = ['APT::Default-Release "%s";' % self.suite] if (self.suite or "").endswith(BACKPORTS) else []
+        return arch + first + [
             'Dir::State "%s/state";' % self.root,
             'Dir::State::status "%s/state/status";' % self.root,
             'Dir::Cache "%s/cache";' % self.root,
@@ -265,12 +283,13 @@ class Apt:
         except DepsError as err:
             self.said = str(err)
 
-    def _blame(self, what, err):
-        lines = [line for line in self.said.splitlines() if line.strip().startswith(("E:", "W:", "Err:"))]
-        hint = "\n".join("    " + line.strip() for line in lines[-6:]) or "    " + str(err).replace("\n", "\n    ")
-        return DepsError("cannot get %s from this machine's package archive:\n%s\n"
-                         "Is the network (or the proxy in apt's configuration) up? Run this again when it is." %
-                         (what, hint))
+    def _complaints(self):
+        return [line.strip() for line in self.said.splitlines() if line.strip().startswith(("E:", "W:", "Err:"))]
+
+    def _blame(self, what, err, kind=DepsError):
+        hint = "\n".join("    " + line for line in self._complaints()[-6:]) or "    " + str(err).replace("\n", "\n    ")
+        return kind("cannot get %s from this machine's package archive:\n%s\n"
+                    "Is the network (or the proxy in apt's configuration) up? Run this again when it is." % (what, hint))
 
     def source_tar(self, package, folder):
         """Download the upstream tarball of a source package into folder; return its path."""
@@ -286,11 +305,13 @@ class Apt:
         return os.path.join(folder, new[0])
 
     def depends(self, package):
-        """What a package depends on, directly."""
+        """What a package depends on, directly and without an alternative."""
         try:
             text = command(["apt-cache", "depends", "--important", package], self.env)
         except DepsError as err:
-            raise self._blame(package, err) from err
+            if self._complaints():
+                raise self._blame(package, err) from err
+            raise DepsError("%s has no package %s for %s" % (self.suite or codename(), package, self.arch)) from err
         return [line.split(":", 1)[1].strip() for line in text.splitlines() if line.strip().startswith("Depends:")]
 
     def fetch(self, packages, with_depends=False):
@@ -304,7 +325,7 @@ class Apt:
         try:
             command(["apt-get", "-q"] + how + packages, self.env, archives)
         except DepsError as err:
-            raise self._blame(" ".join(packages), err) from err
+            raise self._blame(" ".join(packages), err, GoneError) from err
         return [os.path.join(archives, n) for n in sorted(os.listdir(archives)) if n.endswith(".deb")]
 
 

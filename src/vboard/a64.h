@@ -76,7 +76,7 @@
 #define VB_A64_TPIDRRO_EL0 VB_A64_KEY(3, 3, 13, 0, 3)
 #define VB_A64_TPIDR_EL1 VB_A64_KEY(3, 0, 13, 0, 4)
 
-#define VB_A64_MAX_SYS 96
+#define VB_A64_MAX_SYS 256
 
 /* What a core has beside system registers. */
 struct vb_a64_state {
@@ -129,7 +129,7 @@ struct vb_a64 {
 	uint32_t pstate; /* now, in Debug state */
 	uint64_t dlr;
 	uint32_t dspsr;
-	bool unknown; /* DLR and DSPSR are UNKNOWN since an exception, DCPS or DRPS */
+	bool dlr_unknown, dspsr_unknown; /* since an exception, DCPS or DRPS */
 	uint32_t junk; /* the next UNKNOWN value */
 	struct {
 		bool armed;
@@ -150,12 +150,6 @@ void vb_a64_begin(struct vb_a64 *cpu);
 /* Executes what was written to EDITR. */
 enum vb_a64_result vb_a64_exec(struct vb_a64 *cpu, uint32_t editr);
 
-/*
- * The access that memory access mode makes with each transfer: 32 bits at X0 (R0), which moves on by 4; a load goes by
- * way of X1 (R1), which holds the value afterwards, a store takes it from there.
- */
-enum vb_a64_result vb_a64_memory_mode(struct vb_a64 *cpu, bool store);
-
 /* EDSCR.EL and EDSCR.RW of the halted core. */
 unsigned int vb_a64_el(struct vb_a64 *cpu);
 unsigned int vb_a64_rw(struct vb_a64 *cpu);
@@ -169,10 +163,81 @@ bool vb_a64_sys_read(struct vb_a64 *cpu, uint32_t key, uint64_t *value);
 struct vb_a64_access {
 	unsigned int el; /* whose regime, and whose rights; EL0 is in EL1's */
 	bool write, exec;
+	bool ignore_pan;
 };
 
 /* Translates as the core would now, stage 1. false: *fsc holds the fault status code of ESR_ELx. */
 bool vb_a64_translate(
 	struct vb_a64 *cpu, uint64_t va, const struct vb_a64_access *access, uint64_t *pa, uint32_t *fsc);
+
+/* Between a64.c, t32.c and mmu64.c ------------------------------------------------------------------------------ */
+
+#define VB_PSTATE_UAO (1u << 23)
+#define VB_PSTATE_PAN (1u << 22)
+#define VB_PSTATE_IL (1u << 20)
+#define VB_PSTATE_E (1u << 9)
+#define VB_PSTATE_T (1u << 5)
+#define VB_PSTATE_NRW (1u << 4)
+#define VB_PSTATE_MODE 0x1fu
+
+struct vb_a64_mapping {
+	uint64_t pa;
+	uint8_t attributes; /* as MAIR has them; 0: Device-nGnRnE */
+	uint8_t shareability;
+};
+
+/* vb_a64_translate() that tells more. */
+bool vb_a64_map(struct vb_a64 *cpu, uint64_t va, const struct vb_a64_access *access, struct vb_a64_mapping *ret,
+	uint32_t *fsc);
+
+/* A load or store of 1, 2, 4 or 8 bytes. */
+struct vb_a64_transfer {
+	uint64_t va;
+	unsigned int len;
+	bool write;
+	bool strict; /* must be aligned whatever SCTLR.A says */
+	bool unprivileged;
+};
+enum vb_a64_result vb_a64_transfer(struct vb_a64 *cpu, const struct vb_a64_transfer *transfer, uint64_t *value);
+
+/* A transfer of 1 or 2 units that arms or asks the exclusive monitor. ok: of a store, that it was done. */
+enum vb_a64_result vb_a64_exclusive(
+	struct vb_a64 *cpu, const struct vb_a64_transfer *transfer, unsigned int units, uint64_t value[2], bool *ok);
+
+/* An exception as Debug state takes it. ec, iss: of ESR_ELx. */
+enum vb_a64_result vb_a64_undefined(struct vb_a64 *cpu);
+enum vb_a64_result vb_a64_trap(struct vb_a64 *cpu, unsigned int ec, uint32_t iss);
+enum vb_a64_result vb_a64_data_abort(struct vb_a64 *cpu, uint64_t va, uint32_t iss);
+
+/* An instruction that is not one for Debug state. */
+enum vb_a64_result vb_a64_unpredictable(struct vb_a64 *cpu, uint32_t insn, const char *what);
+
+/* DLR and DSPSR become UNKNOWN. */
+void vb_a64_forget_return(struct vb_a64 *cpu);
+
+enum vb_a64_result vb_a64_dcps(struct vb_a64 *cpu, unsigned int el);
+enum vb_a64_result vb_a64_drps(struct vb_a64 *cpu);
+
+/* Writes a register if it may be written; sets one whether or not. */
+bool vb_a64_sys_write(struct vb_a64 *cpu, uint32_t key, uint64_t value);
+void vb_a64_sys_set(struct vb_a64 *cpu, uint32_t key, uint64_t value);
+uint64_t vb_a64_sys(struct vb_a64 *cpu, uint32_t key); /* 0 if there is none */
+
+/* A stage 1 translation operation; the result is in PAR_EL1. */
+void vb_a64_address_translation(struct vb_a64 *cpu, uint64_t va, const struct vb_a64_access *access);
+
+/* SIMD&FP may be used here; else *ret is what the trap returned. */
+bool vb_a64_simd_allowed(struct vb_a64 *cpu, enum vb_a64_result *ret);
+
+/* The exception level of a program status, -1 for a mode that there is not. */
+int vb_a64_el_of(uint32_t pstate);
+
+uint32_t vb_a64_unknown(struct vb_a64 *cpu);
+
+/* t32.c: one T32 instruction, first halfword in the upper half; a CP15 register or a data abort of AArch32's EL1. */
+enum vb_a64_result vb_t32_exec(struct vb_a64 *cpu, uint32_t insn);
+bool vb_t32_translate(
+	struct vb_a64 *cpu, uint32_t va, const struct vb_a64_access *access, uint64_t *pa, uint32_t *fsr);
+enum vb_a64_result vb_t32_data_abort(struct vb_a64 *cpu, uint32_t va, uint32_t fsr);
 
 #endif

@@ -270,6 +270,8 @@ START_TEST(test_signals)
 	LINE("rt_sigaction(SIGINT, {sa_handler=0x8000, sa_mask=[INT TERM RT_1], sa_flags=SA_RESTORER|SA_RESTART, "
 			"sa_restorer=0x8100}, NULL, 8) = 0", "rt_sigaction", 0, 2, A, 0, 8);
 	LINE("rt_sigprocmask(SIG_BLOCK, [INT TERM RT_1], NULL, 8) = 0", "rt_sigprocmask", 0, 0, A + 24, 0, 8);
+	LINE("rt_sigprocmask(SIG_BLOCK, 0xffff80010018, NULL, 4) = -1 EINVAL (Invalid argument)", "rt_sigprocmask", -22, 0, A + 24, 0,
+			4);
 	f.event.sp = A + 24 - 128 - 40;
 	LINE("rt_sigreturn({mask=[INT TERM RT_1]}) = 7", "rt_sigreturn", 7, 0);
 	f.event.sp = 0;

@@ -391,7 +391,7 @@ struct ost_value *dec_sigset_at(struct dec *d, struct ost_value *parent, const c
 {
 	uint8_t bytes[8];
 
-	if (!len || len > sizeof(bytes) || !dec_read(d, addr, bytes, (size_t)len))
+	if (len < d->word || len > sizeof(bytes) || !dec_read(d, addr, bytes, (size_t)len))
 		return dec_addr(d, parent, name, addr);
 	return dec_sigbits(d, parent, name, bytes, (size_t)len);
 }

@@ -2,8 +2,9 @@
 /*
  * Makes about two thousand system calls and writes down what a tracer should have said of each.
  *
- *   exact OUT           makes the calls, then writes the expectation to OUT
- *   exact child MODE    what it executes itself as
+ *   exact OUT [OTHER]   makes the calls, then writes the expectation to OUT; OTHER is the same program for the other
+ *                       ABI of the kernel, to be executed
+ *   exact child MODE... what it executes itself as
  *   exact loop N [CALL] N calls of getppid, of openat, or (no CALL) of both in turn, and no expectation: for figures
  *                       and endurance
  *
@@ -31,7 +32,7 @@ static void marker(const char *name)
 	(void)sys(__NR_faccessat, -100, name, 0);
 }
 
-static int run_child(const char *mode)
+static int run_child(const char *mode, const char *next, const char *last)
 {
 	struct task *t = &main_task;
 
@@ -42,7 +43,7 @@ static int run_child(const char *mode)
 	}
 	t->tid = (int)sys(__NR_getpid);
 	marker("openst:begin");
-	int code = scene_executed(t, mode);
+	int code = scene_executed(t, mode, next, last);
 	say_line(t, "exit_group(%d) = ?", code);
 	(void)sys(__NR_exit_group, code);
 	return code;
@@ -65,7 +66,7 @@ static int run_loop(const char *count, const char *call)
 	return 0;
 }
 
-static void play(struct task *t, const char *self)
+static void play(struct task *t, const char *self, const char *other)
 {
 	scene_identity(t);
 	scene_strings(t);
@@ -76,11 +77,11 @@ static void play(struct task *t, const char *self)
 	scene_waiting(t);
 	scene_sockets(t);
 	scene_signals(t);
-	scene_processes(t, self);
+	scene_processes(t, self, other);
 	scene_threads(t);
 }
 
-static int run_all(const char *out)
+static int run_all(const char *out, const char *other)
 {
 	struct task *t = &main_task;
 	char self[256] = "";
@@ -98,7 +99,7 @@ static int run_all(const char *out)
 		return 1;
 	}
 	marker("openst:begin");
-	play(t, self);
+	play(t, self, other);
 	marker("openst:end");
 	(void)chdir("/");
 	(void)rmdir(PLACE);
@@ -113,15 +114,15 @@ static int run_all(const char *out)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2) {
-		return run_all(argv[1]);
-	}
-	if (argc == 3 && strcmp(argv[1], "child") == 0) {
-		return run_child(argv[2]);
+	if (argc >= 3 && argc <= 5 && strcmp(argv[1], "child") == 0) {
+		return run_child(argv[2], argc > 3 ? argv[3] : NULL, argc > 4 ? argv[4] : NULL);
 	}
 	if ((argc == 3 || argc == 4) && strcmp(argv[1], "loop") == 0) {
 		return run_loop(argv[2], argv[3]);
 	}
-	fprintf(stderr, "usage: exact OUT | child MODE | loop N [getppid | openat]\n");
+	if (argc == 2 || argc == 3) {
+		return run_all(argv[1], argc == 3 ? argv[2] : NULL);
+	}
+	fprintf(stderr, "usage: exact OUT [OTHER] | child MODE... | loop N [getppid | openat]\n");
 	return 2;
 }

@@ -17,9 +17,11 @@ void scene_waiting(struct task *t);
 void scene_sockets(struct task *t);
 void scene_identity(struct task *t);
 void scene_signals(struct task *t);
-void scene_processes(struct task *t, const char *self);
+// `other` is the same program for another ABI that the kernel runs too, or NULL.
+void scene_processes(struct task *t, const char *self, const char *other);
 void scene_threads(struct task *t);
-// What the program does after an execve of itself with "child MODE": returns its exit code.
-int scene_executed(struct task *t, const char *mode);
+// What the program does after an execve of itself with "child MODE [NEXT [LAST]]": returns its exit code, or executes NEXT
+// with "child MODE [LAST]".
+int scene_executed(struct task *t, const char *mode, const char *next, const char *last);
 
 #endif

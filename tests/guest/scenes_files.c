@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Paths, files, folders and what is read from and written to them.
 #define _GNU_SOURCE
+#include "calls.h"
 #include "say.h"
 #include "scenes.h"
 #include "sys.h"
@@ -15,6 +16,10 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/file.h>
+
+// The kernel's; the library of a 64-bit ABI calls it nothing.
+#undef O_LARGEFILE
+#define O_LARGEFILE 0400000
 
 static long x_openat(struct task *t, const char *path, int flags, const char *names)
 {
@@ -32,11 +37,6 @@ static long x_create(struct task *t, const char *path, int flags, const char *na
 
 #define OPEN(t, path, flags) x_openat((t), (path), (flags), #flags)
 #define CREATE(t, path, flags, mode) x_create((t), (path), (flags), #flags, (mode))
-
-static void x_close(struct task *t, long fd)
-{
-	PLAIN(t, close, "%ld", fd);
-}
 
 // Every length of path up to 64, ones of 100..1000, and each byte value.
 static void path_shapes(struct task *t)
@@ -66,9 +66,9 @@ static void path_shapes(struct task *t)
 // Strings at every place around the end of a page, with the next page there and not there.
 static void path_places(struct task *t)
 {
-	char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	char *pages = (char *)x_mmap(t, 0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0,
+		"PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_POPULATE");
 
-	say_hex(t, (long)pages, "mmap2(NULL, 12288, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_POPULATE, -1, 0)");
 	for (int i = 1; i <= 40; i++) {
 		char *path = pages + 4096 - i;
 		strcpy(path, "/none/crosses-the-end-of-a-page");
@@ -89,7 +89,14 @@ static void path_places(struct task *t)
 
 static void path_bad(struct task *t)
 {
-	static const unsigned long bad[] = { 1, 8, 4095, 4096, 0x7ff, 0xbfffffffu, 0xc0000000u, 0xfffffff0u };
+	// The last ones lie in the kernel, before it, or nowhere.
+	static const unsigned long bad[] = { 1, 8, 4095, 4096, 0x7ff,
+#ifdef __arm__
+		0xbfffffffu, 0xc0000000u, 0xfffffff0u,
+#else
+		0x1000000000000, 0xffff000000000000, 0xffff800008000000, 0xfffffffffffffff0,
+#endif
+	};
 
 	OPEN(t, NULL, O_RDONLY);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -115,14 +122,13 @@ static void path_not_resident(struct task *t)
 		say(t, r, "write(%ld, %s, 4096)", fd, quote(t, page, sizeof(page)));
 	}
 	for (int i = 0; i < 24; i++) {
-		long r = sys(__NR_mmap2, 0, 4096, PROT_READ, MAP_PRIVATE, fd, i);
-		say_hex(t, r, "mmap2(NULL, 4096, PROT_READ, MAP_PRIVATE, %ld, %s)", fd, i ? text(t, "0x%x", i * 4096) : "0");
+		long r = x_mmap(t, 0, 4096, PROT_READ, MAP_PRIVATE, fd, i * 4096, "PROT_READ, MAP_PRIVATE");
 		long q = sys(__NR_openat, AT_FDCWD, r, O_RDONLY);
 		say(t, q, "openat(AT_FDCWD, %s, O_RDONLY)", quote_path(t, inside));
 		say(t, sys(__NR_munmap, r, 4096), "munmap(0x%lx, 4096)", r);
 	}
 	x_close(t, fd);
-	say(t, sys(__NR_unlink, PLACE "/pages"), "unlink(\"" PLACE "/pages\")");
+	x_unlink(t, PLACE "/pages");
 }
 
 void scene_strings(struct task *t)
@@ -163,6 +169,9 @@ static void data_back(struct task *t, long fd)
 	say(t, q, "_llseek(%ld, 0, [%lld], SEEK_SET)", fd, where);
 	q = sys(__NR__llseek, fd, 1, 5, &where, SEEK_SET);
 	say(t, q, "_llseek(%ld, 4294967301, [%lld], SEEK_SET)", fd, where);
+#else
+	PLAIN(t, lseek, "%ld, %ld, SEEK_SET", fd, 4294967301);
+	say(t, sys(__NR_lseek, fd, -5, SEEK_CUR), "lseek(%ld, -5, SEEK_CUR)", fd);
 #endif
 	PLAIN(t, lseek, "%ld, %d, SEEK_SET", fd, 0);
 	for (size_t len = 0; len <= 70; len++) {
@@ -243,12 +252,19 @@ void scene_data(struct task *t)
 	say(t, r, "ftruncate64(%ld, 300)", fd);
 	r = sys(__NR_truncate64, PLACE "/data", 0, SPLIT(200LL));
 	say(t, r, "truncate64(\"" PLACE "/data\", 200)");
+#else
+	char more[] = "written in the middle";
+	long r = sys(__NR_pwrite64, fd, more, sizeof(more), 1000);
+	say(t, r, "pwrite64(%ld, %s, %zu, 1000)", fd, quote(t, more, sizeof(more)), sizeof(more));
+	PLAIN(t, ftruncate, "%ld, %ld", fd, 5000000000);
+	PLAIN(t, ftruncate, "%ld, %ld", fd, 300L);
+	say(t, sys(__NR_truncate, PLACE "/data", 200), "truncate(\"" PLACE "/data\", 200)");
 #endif
 	PLAIN(t, fsync, "%ld", fd);
 	PLAIN(t, fdatasync, "%ld", fd);
 	x_close(t, fd);
 	x_close(t, fd);
-	say(t, sys(__NR_unlink, PLACE "/data"), "unlink(\"" PLACE "/data\")");
+	x_unlink(t, PLACE "/data");
 }
 
 static const char *mode_text(struct task *t, unsigned int mode)
@@ -306,19 +322,24 @@ static void x_stat(struct task *t, const char *path)
 static void x_stat(struct task *t, const char *path)
 {
 	struct stat64 st;
-	long r = sys(__NR3264_fstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW);
+	long r = sys(__NR_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW);
 
 	say(t, r, "newfstatat(AT_FDCWD, %s, %s, AT_SYMLINK_NOFOLLOW)", quote_path(t, path),
 		r ? address(t, &st) : stat_text(t, &st));
+	r = sys(__NR_newfstatat, AT_FDCWD, path, &st, 0);
+	say(t, r, "newfstatat(AT_FDCWD, %s, %s, 0)", quote_path(t, path), r ? address(t, &st) : stat_text(t, &st));
 }
 #endif
 
 static void x_readlink(struct task *t, const char *path, size_t size)
 {
 	char out[256];
-	long r = sys(__NR_readlink, path, out, size);
+	long r;
 
+#ifdef __NR_readlink
+	r = sys(__NR_readlink, path, out, size);
 	say(t, r, "readlink(%s, %s, %zu)", quote_path(t, path), r < 0 ? address(t, out) : quote(t, out, (size_t)r), size);
+#endif
 	r = sys(__NR_readlinkat, AT_FDCWD, path, out, size);
 	say(t, r, "readlinkat(AT_FDCWD, %s, %s, %zu)", quote_path(t, path),
 		r < 0 ? address(t, out) : quote(t, out, (size_t)r), size);
@@ -329,19 +350,7 @@ static void x_path(struct task *t, long nr, const char *name, const char *path)
 	say(t, sys(nr, path), "%s(%s)", name, quote_path(t, path));
 }
 
-static void x_two_paths(struct task *t, long nr, const char *name, const char *from, const char *to)
-{
-	say(t, sys(nr, from, to), "%s(%s, %s)", name, quote_path(t, from), quote_path(t, to));
-}
-
-static void x_path_mode(struct task *t, long nr, const char *name, const char *path, unsigned int mode)
-{
-	say(t, sys(nr, path, mode), "%s(%s, %#03o)", name, quote_path(t, path), mode);
-}
-
 #define PATH(t, name, path) x_path((t), __NR_##name, #name, (path))
-#define PATHS(t, name, from, to) x_two_paths((t), __NR_##name, #name, (from), (to))
-#define PATH_MODE(t, name, path, mode) x_path_mode((t), __NR_##name, #name, (path), (mode))
 
 static void folders(struct task *t)
 {
@@ -350,18 +359,18 @@ static void folders(struct task *t)
 	for (int i = 0; i < 8; i++) {
 		char path[64];
 		snprintf(path, sizeof(path), PLACE "/folder-%d", i);
-		PATH_MODE(t, mkdir, path, 0700 + (unsigned int)i);
-		PATH_MODE(t, mkdir, path, 0755);
+		x_mkdir(t, path, 0700 + (unsigned int)i);
+		x_mkdir(t, path, 0755);
 		PATH(t, chdir, path);
 		for (long size = 4; size <= 64; size += 20) {
 			long r = sys(__NR_getcwd, out, size);
 			say(t, r, "getcwd(%s, %ld)", r < 0 ? address(t, out) : quote_path(t, out), size);
 		}
 		x_stat(t, path);
-		PATH(t, rmdir, PLACE);
+		x_rmdir(t, PLACE);
 		PATH(t, chdir, PLACE);
-		PATH(t, rmdir, path);
-		PATH(t, rmdir, path);
+		x_rmdir(t, path);
+		x_rmdir(t, path);
 	}
 	long fd = OPEN(t, PLACE, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 	say(t, sys(__NR_fchdir, fd), "fchdir(%ld)", fd);
@@ -397,29 +406,29 @@ static void links(struct task *t)
 
 	x_close(t, CREATE(t, file, O_WRONLY | O_CREAT | O_EXCL, 0640));
 	CREATE(t, file, O_WRONLY | O_CREAT | O_EXCL, 0640);
-	PATHS(t, symlink, "file", link);
-	PATHS(t, symlink, "file", link);
+	x_symlink(t, "file", link);
+	x_symlink(t, "file", link);
 	x_readlink(t, link, 200);
 	x_readlink(t, link, 2);
 	x_readlink(t, file, 200);
-	PATHS(t, symlink, longer, other);
+	x_symlink(t, longer, other);
 	x_readlink(t, other, 200);
 	x_stat(t, link);
 	x_stat(t, other);
-	PATH(t, unlink, other);
-	PATHS(t, link, file, other);
-	PATHS(t, rename, other, PLACE "/renamed");
-	PATHS(t, rename, other, PLACE "/renamed");
+	x_unlink(t, other);
+	x_link(t, file, other);
+	x_rename(t, other, PLACE "/renamed");
+	x_rename(t, other, PLACE "/renamed");
 	say(t, sys(__NR_symlinkat, "x", AT_FDCWD, other), "symlinkat(\"x\", AT_FDCWD, %s)", quote_path(t, other));
 	say(t, sys(__NR_renameat2, AT_FDCWD, other, AT_FDCWD, link, 1),
 		"renameat2(AT_FDCWD, %s, AT_FDCWD, %s, RENAME_NOREPLACE)", quote_path(t, other), quote_path(t, link));
 	say(t, sys(__NR_linkat, AT_FDCWD, file, AT_FDCWD, other, 0),
 		"linkat(AT_FDCWD, %s, AT_FDCWD, %s, 0)", quote_path(t, file), quote_path(t, other));
-	PATH(t, unlink, other);
-	PATH(t, unlink, PLACE "/renamed");
-	PATH(t, unlink, link);
-	PATH(t, unlink, file);
-	PATH(t, unlink, file);
+	x_unlink(t, other);
+	x_unlink(t, PLACE "/renamed");
+	x_unlink(t, link);
+	x_unlink(t, file);
+	x_unlink(t, file);
 }
 
 static void x_access(struct task *t, const char *path)
@@ -429,7 +438,9 @@ static void x_access(struct task *t, const char *path)
 
 	for (int mode = 0; mode < 8; mode++) {
 		const char *name = mode == 3 ? "W_OK|X_OK" : names[mode];
+#ifdef __NR_access
 		say(t, sys(__NR_access, path, mode), "access(%s, %s)", quote_path(t, path), name);
+#endif
 		say(t, sys(__NR_faccessat, AT_FDCWD, path, mode), "faccessat(AT_FDCWD, %s, %s)", quote_path(t, path), name);
 	}
 }
@@ -441,7 +452,7 @@ static void rights(struct task *t)
 
 	long fd = CREATE(t, file, O_RDWR | O_CREAT, 0600);
 	for (unsigned int mode = 0; mode <= 07777; mode += 0421) {
-		PATH_MODE(t, chmod, file, mode);
+		x_chmod(t, file, mode);
 		say(t, sys(__NR_fchmod, fd, mode), "fchmod(%ld, %#03o)", fd, mode);
 		x_stat(t, file);
 	}
@@ -449,6 +460,9 @@ static void rights(struct task *t)
 	say(t, sys(__NR_chown32, file, 7, 8), "chown32(%s, 7, 8)", quote_path(t, file));
 	say(t, sys(__NR_lchown32, file, -1, 9), "lchown32(%s, -1, 9)", quote_path(t, file));
 	say(t, sys(__NR_fchown32, fd, 0, 0), "fchown32(%ld, 0, 0)", fd);
+#else
+	PLAIN(t, fchown, "%ld, %d, %d", fd, 70000, -1);
+	PLAIN(t, fchown, "%ld, %d, %d", fd, 0, 0);
 #endif
 	say(t, sys(__NR_fchownat, AT_FDCWD, file, 1, 1, 0), "fchownat(AT_FDCWD, %s, 1, 1, 0)", quote_path(t, file));
 	x_access(t, file);
@@ -457,37 +471,52 @@ static void rights(struct task *t)
 		"/* 2001-09-09T01:46:40.000000005+0000 */, UTIME_OMIT], 0)", quote_path(t, file));
 	say(t, sys(__NR_utimensat, AT_FDCWD, file, NULL, 0), "utimensat(AT_FDCWD, %s, NULL, 0)", quote_path(t, file));
 	x_close(t, fd);
-	PATH(t, unlink, file);
+	x_unlink(t, file);
 }
+
+// The library's names for the two are those of its own off_t.
+#ifdef __arm__
+#define SETLK "F_SETLK64"
+#define SETLK_NR 13
+#define GETLK "F_GETLK64"
+#define GETLK_NR 12
+#else
+#define SETLK "F_SETLK"
+#define SETLK_NR 6
+#define GETLK "F_GETLK"
+#define GETLK_NR 5
+#endif
 
 static void descriptors(struct task *t)
 {
 	long fd = OPEN(t, "/dev/null", O_RDWR);
 	long a = say(t, sys(__NR_dup, fd), "dup(%ld)", fd);
 
+#ifdef __NR_dup2
 	say(t, sys(__NR_dup2, fd, 40), "dup2(%ld, 40)", fd);
 	say(t, sys(__NR_dup2, -1, 40), "dup2(-1, 40)");
+#else
+	say(t, sys(__NR_dup3, fd, 40, 0), "dup3(%ld, 40, 0)", fd);
+#endif
 	say(t, sys(__NR_dup3, fd, 41, O_CLOEXEC), "dup3(%ld, 41, O_CLOEXEC)", fd);
 	say(t, sys(__NR_dup3, fd, fd, 0), "dup3(%ld, %ld, 0)", fd, fd);
-#ifdef __NR_fcntl64
 	struct flock64 lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10 };
-	long r = sys(__NR_fcntl64, 41, F_GETFD);
-	say_line(t, "fcntl64(41, F_GETFD) = 0x%lx (flags FD_CLOEXEC)", r);
-	say(t, sys(__NR_fcntl64, 41, F_SETFD, 0), "fcntl64(41, F_SETFD, 0)");
-	say(t, sys(__NR_fcntl64, 41, F_SETFD, FD_CLOEXEC), "fcntl64(41, F_SETFD, FD_CLOEXEC)");
-	r = sys(__NR_fcntl64, fd, F_GETFL);
-	say_line(t, "fcntl64(%ld, F_GETFL) = 0x%lx (flags O_RDWR%s)", fd, r, r & O_LARGEFILE ? "|O_LARGEFILE" : "");
-	say(t, sys(__NR_fcntl64, fd, F_SETFL, O_RDWR | O_NONBLOCK), "fcntl64(%ld, F_SETFL, O_RDWR|O_NONBLOCK)", fd);
-	say(t, sys(__NR_fcntl64, fd, F_DUPFD, 50), "fcntl64(%ld, F_DUPFD, 50)", fd);
-	say(t, sys(__NR_fcntl64, fd, F_DUPFD_CLOEXEC, 50), "fcntl64(%ld, F_DUPFD_CLOEXEC, 50)", fd);
-	r = sys(__NR_fcntl64, fd, F_SETLK64, &lock);
-	say(t, r, "fcntl64(%ld, F_SETLK64, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=5, l_len=10})", fd);
-	r = sys(__NR_fcntl64, fd, F_GETLK64, &lock);
-	say(t, r, "fcntl64(%ld, F_GETLK64, {l_type=F_UNLCK, l_whence=SEEK_SET, l_start=5, l_len=10, l_pid=%d})", fd,
+	long r = sys(FCNTL_NR, 41, F_GETFD);
+	say_line(t, FCNTL "(41, F_GETFD) = 0x%lx (flags FD_CLOEXEC)", r);
+	say(t, sys(FCNTL_NR, 41, F_SETFD, 0), FCNTL "(41, F_SETFD, 0)");
+	say(t, sys(FCNTL_NR, 41, F_SETFD, FD_CLOEXEC), FCNTL "(41, F_SETFD, FD_CLOEXEC)");
+	r = sys(FCNTL_NR, fd, F_GETFL);
+	say_line(t, FCNTL "(%ld, F_GETFL) = 0x%lx (flags O_RDWR%s)", fd, r, r & O_LARGEFILE ? "|O_LARGEFILE" : "");
+	say(t, sys(FCNTL_NR, fd, F_SETFL, O_RDWR | O_NONBLOCK), FCNTL "(%ld, F_SETFL, O_RDWR|O_NONBLOCK)", fd);
+	say(t, sys(FCNTL_NR, fd, F_DUPFD, 50), FCNTL "(%ld, F_DUPFD, 50)", fd);
+	say(t, sys(FCNTL_NR, fd, F_DUPFD_CLOEXEC, 50), FCNTL "(%ld, F_DUPFD_CLOEXEC, 50)", fd);
+	r = sys(FCNTL_NR, fd, SETLK_NR, &lock);
+	say(t, r, FCNTL "(%ld, " SETLK ", {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=5, l_len=10})", fd);
+	r = sys(FCNTL_NR, fd, GETLK_NR, &lock);
+	say(t, r, FCNTL "(%ld, " GETLK ", {l_type=F_UNLCK, l_whence=SEEK_SET, l_start=5, l_len=10, l_pid=%d})", fd,
 		(int)lock.l_pid);
 	x_close(t, 50);
 	x_close(t, 51);
-#endif
 	say(t, sys(__NR_flock, fd, LOCK_EX | LOCK_NB), "flock(%ld, LOCK_EX|LOCK_NB)", fd);
 	say(t, sys(__NR_flock, fd, LOCK_UN), "flock(%ld, LOCK_UN)", fd);
 	char tty[64];
@@ -511,13 +540,16 @@ static void others(struct task *t)
 
 	say_octal(t, sys(__NR_umask, 077), "umask(077)");
 	say_octal(t, sys(__NR_umask, 022), "umask(022)");
-	say(t, sys(__NR_mknod, PLACE "/fifo", S_IFIFO | 0600, 0), "mknod(\"" PLACE "/fifo\", S_IFIFO|0600)");
+	x_mkfifo(t, PLACE "/fifo");
 	x_stat(t, PLACE "/fifo");
-	PATH(t, unlink, PLACE "/fifo");
+	x_unlink(t, PLACE "/fifo");
 	x_stat(t, "/dev/null");
 #ifdef __NR_statfs64
 	long r = sys(__NR_statfs64, "/nowhere", 84, &fs);
 	say(t, r, "statfs64(\"/nowhere\", 84, %p)", (void *)&fs);
+#else
+	long r = sys(__NR_statfs, "/nowhere", &fs);
+	say(t, r, "statfs(\"/nowhere\", %p)", (void *)&fs);
 #endif
 	long out = CREATE(t, PLACE "/copy", O_RDWR | O_CREAT, 0600);
 	long in = OPEN(t, "/proc/version", O_RDONLY);
@@ -525,11 +557,11 @@ static void others(struct task *t)
 	long q = sys(__NR_write, out, "abcdefghij", 10);
 	say(t, q, "write(%ld, \"abcdefghij\", 10)", out);
 	in = OPEN(t, PLACE "/copy", O_RDONLY);
-	q = sys(__NR_sendfile64, out, in, NULL, 4);
-	say(t, q, "sendfile64(%ld, %ld, NULL, 4)", out, in);
+	q = sys(SENDFILE_NR, out, in, NULL, 4);
+	say(t, q, SENDFILE "(%ld, %ld, NULL, 4)", out, in);
 	long long at = 2;
-	q = sys(__NR_sendfile64, out, in, &at, 4);
-	say(t, q, "sendfile64(%ld, %ld, [2] => [%lld], 4)", out, in, at);
+	q = sys(SENDFILE_NR, out, in, &at, 4);
+	say(t, q, SENDFILE "(%ld, %ld, [2] => [%lld], 4)", out, in, at);
 #ifdef __arm__
 	q = sys(__NR_fallocate, out, 0, SPLIT(0LL), SPLIT(100LL));
 #else
@@ -538,9 +570,27 @@ static void others(struct task *t)
 	say(t, q, "fallocate(%ld, 0, 0, 100)", out);
 	x_close(t, in);
 	x_close(t, out);
-	PATH(t, unlink, PLACE "/copy");
+	x_unlink(t, PLACE "/copy");
 	say(t, sys(__NR_sync), "sync()");
 }
+
+#ifdef __aarch64__
+// What a program leaves in the upper half of a register means nothing where the kernel takes an int.
+static void upper_halves(struct task *t)
+{
+	const unsigned long junk = 0xa5a5a5a500000000;
+	long r = sys(__NR_openat, junk | 0xffffff9c, "/dev/null", junk | O_RDWR | O_CLOEXEC, junk | 0600);
+
+	say(t, r, "openat(AT_FDCWD, \"/dev/null\", O_RDWR|O_CLOEXEC)");
+	long fd = sys(__NR_openat, junk | 0xffffff9c, PLACE "/junk", junk | O_RDWR | O_CREAT, junk | 0640);
+	say(t, fd, "openat(AT_FDCWD, \"" PLACE "/junk\", O_RDWR|O_CREAT, 0640)");
+	say(t, sys(__NR_lseek, junk | fd, 7, junk | SEEK_SET), "lseek(%ld, 7, SEEK_SET)", fd);
+	say(t, sys(__NR_fchmod, junk | fd, junk | 0600), "fchmod(%ld, 0600)", fd);
+	say(t, sys(__NR_close, junk | fd), "close(%ld)", fd);
+	say(t, sys(__NR_close, junk | r), "close(%ld)", r);
+	say(t, sys(__NR_unlinkat, junk | 0xffffff9c, PLACE "/junk", junk), "unlinkat(AT_FDCWD, \"" PLACE "/junk\", 0)");
+}
+#endif
 
 void scene_files(struct task *t)
 {
@@ -551,4 +601,7 @@ void scene_files(struct task *t)
 	list_folder(t);
 	descriptors(t);
 	others(t);
+#ifdef __aarch64__
+	upper_halves(t);
+#endif
 }

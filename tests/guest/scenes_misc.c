@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Memory, time, waiting for descriptors, sockets, who one is.
 #define _GNU_SOURCE
+#include "calls.h"
 #include "say.h"
 #include "scenes.h"
 #include "sys.h"
@@ -23,17 +24,12 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-static void x_close(struct task *t, long fd)
-{
-	PLAIN(t, close, "%ld", fd);
-}
-
 static void maps(struct task *t)
 {
 	for (long pages = 1; pages <= 12; pages++) {
 		long len = pages * 4096;
-		long r = sys(__NR_mmap2, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		say_hex(t, r, "mmap2(NULL, %ld, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", len);
+		long r = x_mmap(t, 0, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+			"PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS");
 		say(t, sys(__NR_mprotect, r, 4096, PROT_READ), "mprotect(0x%lx, 4096, PROT_READ)", r);
 		say(t, sys(__NR_mprotect, r + 1, 4096, PROT_NONE), "mprotect(0x%lx, 4096, PROT_NONE)", r + 1);
 		say(t, sys(__NR_mprotect, r, len, PROT_READ | PROT_EXEC), "mprotect(0x%lx, %ld, PROT_READ|PROT_EXEC)", r, len);
@@ -49,13 +45,15 @@ static void maps(struct task *t)
 
 static void maps_wrong(struct task *t)
 {
-	long r = sys(__NR_mmap2, 0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	say_hex(t, r, "mmap2(NULL, 0, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)");
-	r = sys(__NR_mmap2, 0, 4096, PROT_READ, MAP_SHARED, 99, 3);
-	say_hex(t, r, "mmap2(NULL, 4096, PROT_READ, MAP_SHARED, 99, 0x3000)");
-	r = sys(__NR_mmap2, 0x10000000, 4096, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	say_hex(t, r, "mmap2(0x10000000, 4096, PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0)");
+	x_mmap(t, 0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, "PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS");
+	x_mmap(t, 0, 4096, PROT_READ, MAP_SHARED, 99, 0x3000, "PROT_READ, MAP_SHARED");
+	x_mmap(t, 0x10000000, 4096, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+		"PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS|MAP_NORESERVE");
+#ifdef __aarch64__
+	long big = x_mmap(t, 0x600000000000, 0x280000000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+		"PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE");
+	say(t, sys(__NR_munmap, big, 0x280000000), "munmap(0x%lx, 10737418240)", big);
+#endif
 	say(t, sys(__NR_munmap, 0x10000000, 4096), "munmap(0x10000000, 4096)");
 	say(t, sys(__NR_munmap, 1, 4096), "munmap(0x1, 4096)");
 	say(t, sys(__NR_munmap, 0, 0), "munmap(NULL, 0)");
@@ -165,47 +163,83 @@ static const char *poll_out(struct task *t, const struct pollfd *fds, int count)
 	return text(t, "%s]", all);
 }
 
+// poll, where the ABI has it; ppoll with the same wait where not.
+static void x_poll(struct task *t, struct pollfd *fds, int count, int ms)
+{
+	const char *asked = count || !fds ? poll_in(t, fds, count) : "[]";
+#ifdef __NR_poll
+	long r = sys(__NR_poll, fds, count, ms);
+	say_tail(t, r, r ? poll_out(t, fds, count) : "Timeout", "poll(%s, %d, %d)", asked, count, ms);
+#else
+	struct timespec ts = { 0, ms * 1000000 };
+	long r = sys(__NR_ppoll, fds, count, &ts, NULL, 0);
+	const char *left = text(t, ", left {tv_sec=0, tv_nsec=%ld}", ts.tv_nsec);
+	say_tail(t, r, r ? text(t, "%s%s", poll_out(t, fds, count), left) : "Timeout",
+		"ppoll(%s, %d, {tv_sec=0, tv_nsec=%d}, NULL, 0)", asked, count, ms * 1000000);
+#endif
+}
+
 static void polls(struct task *t, int in, int out)
 {
 	for (int count = 0; count <= 3; count++) {
 		struct pollfd fds[3] = { { in, POLLIN, 0 }, { out, POLLOUT, 0 }, { 99, POLLIN | POLLOUT, 0 } };
-		long r = sys(__NR_poll, fds, count, 0);
-		say_tail(t, r, r ? poll_out(t, fds, count) : "Timeout", "poll(%s, %d, 0)", count ? poll_in(t, fds, count) :
-			count == 0 ? text(t, "[]") : "", count);
+		x_poll(t, fds, count, 0);
 	}
 	struct pollfd one = { in, POLLIN, 0 };
-	long r = sys(__NR_poll, &one, 1, 20);
-	say_tail(t, r, r ? poll_out(t, &one, 1) : "Timeout", "poll(%s, 1, 20)", poll_in(t, &one, 1));
+	x_poll(t, &one, 1, 20);
+	long r;
+#ifdef __NR_poll
 	r = sys(__NR_poll, 4, 1, 0);
 	say(t, r, "poll(0x4, 1, 0)");
+#endif
 	struct timespec zero = { 0, 0 };
+	r = sys(__NR_ppoll, 4, 1, &zero, NULL, 0);
+	say(t, r, "ppoll(0x4, 1, {tv_sec=0, tv_nsec=0}, NULL, 0)");
+	uint32_t set[2] = { 1u << 9, 0 };
+	r = sys(__NR_ppoll, &one, 1, &zero, set, 8);
+	say_tail(t, r, r ? text(t, "%s, left {tv_sec=0, tv_nsec=0}", poll_out(t, &one, 1)) : "Timeout",
+		"ppoll(%s, 1, {tv_sec=0, tv_nsec=0}, [USR1], 8)", poll_in(t, &one, 1));
 	r = sys(__NR_ppoll, &one, 1, &zero, NULL, 8);
 	say_tail(t, r, r ? text(t, "%s, left {tv_sec=0, tv_nsec=0}", poll_out(t, &one, 1)) : "Timeout",
 		"ppoll(%s, 1, {tv_sec=0, tv_nsec=0}, NULL, 8)", poll_in(t, &one, 1));
 }
 
+// The older form takes microseconds, the newer nanoseconds and a signal set.
+#ifdef __NR__newselect
+#define SELECT_NR __NR__newselect
+#define SELECT "_newselect"
+#define ZERO_LEFT "{tv_sec=0, tv_usec=0}"
+#define SELECT_END ZERO_LEFT
+#else
+#define SELECT_NR __NR_pselect6
+#define SELECT "pselect6"
+#define ZERO_LEFT "{tv_sec=0, tv_nsec=0}"
+#define SELECT_END ZERO_LEFT ", NULL"
+#endif
+
 static void selects(struct task *t, int in, int out)
 {
-#ifdef __NR__newselect
-	struct { long sec, usec; } tv = { 0, 0 };
+	struct { long sec, part; } tv = { 0, 0 };
 	unsigned long r_set[2] = { 1ul << in, 0 }, w_set[2] = { 1ul << out, 0 };
-	long r = sys(__NR__newselect, 16, r_set, NULL, NULL, &tv);
-	say_tail(t, r, r ? text(t, "in [%d], left {tv_sec=0, tv_usec=0}", in) : "Timeout",
-		"_newselect(16, [%d], NULL, NULL, {tv_sec=0, tv_usec=0})", in);
+	long r = sys(SELECT_NR, 16, r_set, NULL, NULL, &tv);
+	say_tail(t, r, r ? text(t, "in [%d], left " ZERO_LEFT, in) : "Timeout", SELECT "(16, [%d], NULL, NULL, " SELECT_END ")",
+		in);
 	r_set[0] = 1ul << in;
-	r = sys(__NR__newselect, 16, r_set, w_set, NULL, &tv);
-	say_tail(t, r, text(t, "%sout [%d], left {tv_sec=0, tv_usec=0}", r == 2 ? text(t, "in [%d], ", in) : "", out),
-		"_newselect(16, [%d], [%d], NULL, {tv_sec=0, tv_usec=0})", in, out);
-	r = sys(__NR__newselect, 16, NULL, NULL, NULL, &tv);
-	say_tail(t, r, "Timeout", "_newselect(16, NULL, NULL, NULL, {tv_sec=0, tv_usec=0})");
+	r = sys(SELECT_NR, 16, r_set, w_set, NULL, &tv);
+	say_tail(t, r, text(t, "%sout [%d], left " ZERO_LEFT, r == 2 ? text(t, "in [%d], ", in) : "", out),
+		SELECT "(16, [%d], [%d], NULL, " SELECT_END ")", in, out);
+	r = sys(SELECT_NR, 16, NULL, NULL, NULL, &tv);
+	say_tail(t, r, "Timeout", SELECT "(16, NULL, NULL, NULL, " SELECT_END ")");
 	r_set[0] = 1ul << 15;
-	r = sys(__NR__newselect, 16, r_set, NULL, NULL, &tv);
-	say(t, r, "_newselect(16, [15], NULL, NULL, {tv_sec=0, tv_usec=0})");
-#else
-	(void)t;
-	(void)in;
-	(void)out;
-#endif
+	r = sys(SELECT_NR, 16, r_set, NULL, NULL, &tv);
+	say(t, r, SELECT "(16, [15], NULL, NULL, " SELECT_END ")");
+	r_set[0] = 1ul << in;
+	uint32_t set[2] = { 1u << 9, 0 };
+	struct { void *set; unsigned long size; } mask = { set, 8 };
+	struct timespec zero = { 0, 0 };
+	r = sys(__NR_pselect6, 16, r_set, NULL, NULL, &zero, &mask);
+	say_tail(t, r, r ? text(t, "in [%d], left {tv_sec=0, tv_nsec=0}", in) : "Timeout",
+		"pselect6(16, [%d], NULL, NULL, {tv_sec=0, tv_nsec=0}, {sigmask=[USR1], sigsetsize=8})", in);
 }
 
 static void epolls(struct task *t, int in)
@@ -217,8 +251,13 @@ static void epolls(struct task *t, int in)
 
 	say(t, sys(__NR_epoll_ctl, ep, EPOLL_CTL_ADD, in, &ev), "epoll_ctl(%ld, EPOLL_CTL_ADD, %d, %s)", ep, in, shown);
 	say(t, sys(__NR_epoll_ctl, ep, EPOLL_CTL_ADD, in, &ev), "epoll_ctl(%ld, EPOLL_CTL_ADD, %d, %s)", ep, in, shown);
+#ifdef __NR_epoll_wait
 	long r = sys(__NR_epoll_wait, ep, got, 4, 0);
 	say(t, r, "epoll_wait(%ld, [%s], 4, 0)", ep, r == 1 ? shown : "");
+#else
+	long r = sys(__NR_epoll_pwait, ep, got, 4, 0, NULL, 8);
+	say(t, r, "epoll_pwait(%ld, [%s], 4, 0, NULL, 8)", ep, r == 1 ? shown : "");
+#endif
 	say(t, sys(__NR_epoll_ctl, ep, EPOLL_CTL_DEL, in, &ev), "epoll_ctl(%ld, EPOLL_CTL_DEL, %d, %p)", ep, in, (void *)&ev);
 	x_close(t, ep);
 }
@@ -337,7 +376,7 @@ static void unix_server(struct task *t)
 	x_close(t, fd);
 	x_close(t, cli);
 	x_close(t, srv);
-	say(t, sys(__NR_unlink, PLACE "/sock"), "unlink(\"" PLACE "/sock\")");
+	x_unlink(t, PLACE "/sock");
 }
 
 static const char *inet_text(struct task *t, const struct sockaddr_in *a)
@@ -398,6 +437,11 @@ static void numbers(struct task *t)
 	PLAIN(t, geteuid32, "");
 	PLAIN(t, getgid32, "");
 	PLAIN(t, getegid32, "");
+#else
+	PLAIN(t, getuid, "");
+	PLAIN(t, geteuid, "");
+	PLAIN(t, getgid, "");
+	PLAIN(t, getegid, "");
 #endif
 	PLAIN(t, getpgid, "%d", 0);
 	PLAIN(t, getpgid, "%d", 99999);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Signals, processes, threads: calls that are interrupted, return twice, or never.
 #define _GNU_SOURCE
+#include "calls.h"
 #include "say.h"
 #include "scenes.h"
 #include "sys.h"
@@ -138,7 +139,7 @@ static void masks(struct task *t)
 	r = sys(__NR_rt_sigprocmask, SIG_SETMASK, set, NULL, 8);
 	say(t, r, "rt_sigprocmask(SIG_SETMASK, [], NULL, 8)");
 	r = sys(__NR_rt_sigprocmask, SIG_SETMASK, set, NULL, 4);
-	say(t, r, "rt_sigprocmask(SIG_SETMASK, [], NULL, 4)");
+	say(t, r, "rt_sigprocmask(SIG_SETMASK, %s, NULL, 4)", sizeof(long) == 4 ? "[]" : address(t, set));
 	r = sys(__NR_rt_sigprocmask, SIG_SETMASK, 3, NULL, 8);
 	say(t, r, "rt_sigprocmask(SIG_SETMASK, 0x3, NULL, 8)");
 }
@@ -252,9 +253,9 @@ static void interrupted_sleeps(struct task *t)
 			"? ERESTART_RESTARTBLOCK (Interrupted by signal)", (long long)left.tv_sec, (long)left.tv_nsec);
 		say_handled(t, r, false);
 		x_wait(t, child);
-		child = start_sender(t, __NR_pause, -1);
-		r = sys(__NR_pause);
-		say_line(t, "pause() = ? ERESTARTNOHAND (To be restarted if no handler)");
+		child = start_sender(t, PAUSE_NR, -1);
+		r = sys(PAUSE_NR);
+		say_line(t, PAUSE " = ? ERESTARTNOHAND (To be restarted if no handler)");
 		say_handled(t, r, false);
 		x_wait(t, child);
 	}
@@ -400,10 +401,22 @@ static void waits_by_id(struct task *t)
 	say(t, r, "waitid(P_ALL, 0, %p, WNOHANG|WEXITED, NULL)", (void *)&info);
 }
 
+// Execute a program as a child of the exactness program; the arguments after the mode may be NULL.
+static void x_execute(struct task *t, const char *program, const char *mode, const char *next, const char *last)
+{
+	const char *argv[] = { "exact", "child", mode, next, last, NULL };
+	const char *envp[] = { "ONE=1", "TWO=2", NULL };
+	const char *more = !next ? "" : !last ? text(t, ", \"%s\"", next) : text(t, ", \"%s\", \"%s\"", next, last);
+
+	say_line(t, "execve(%s, [\"exact\", \"child\", \"%s\"%s], %p /* 2 vars */) = 0", quote_path(t, program), mode, more,
+		(void *)envp);
+	(void)sys(__NR_execve, program, argv, envp);
+	__builtin_trap();
+}
+
 // The exec'd program goes on with the same pid, and says its own lines from its marker on.
 static void exec_child(struct task *t, const char *self, const char *mode)
 {
-	const char *argv[] = { "exact", "child", mode, NULL };
 	const char *envp[] = { "ONE=1", "TWO=2", NULL };
 
 	t->tid = (int)sys(__NR_getpid);
@@ -415,10 +428,26 @@ static void exec_child(struct task *t, const char *self, const char *mode)
 	say(t, r, "execve(\"/etc\", NULL, NULL)");
 	r = sys(__NR_execve, NULL, 4, 8);
 	say(t, r, "execve(NULL, 0x4, 0x8)");
-	say_line(t, "execve(%s, [\"exact\", \"child\", \"%s\"], %p /* 2 vars */) = 0", quote_path(t, self), mode,
-		(void *)envp);
-	(void)sys(__NR_execve, self, argv, envp);
-	__builtin_trap();
+	x_execute(t, self, mode, NULL, NULL);
+}
+
+// To a program of another ABI, and from there back to this one.
+static void executes_other(struct task *t, const char *self, const char *other)
+{
+	for (int i = 0; i < 4; i++) {
+		long pid = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid == 0) {
+			t->tid = (int)sys(__NR_getpid);
+			say(t, t->tid, "getpid()");
+			if (i % 2) {
+				x_execute(t, other, "60", self, i == 3 ? other : NULL);
+			} else {
+				x_execute(t, other, "61", NULL, NULL);
+			}
+		}
+		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
+		x_wait(t, pid);
+	}
 }
 
 static void executes(struct task *t, const char *self)
@@ -437,6 +466,8 @@ static void executes(struct task *t, const char *self)
 
 static struct task vfork_child; // apart, since a vfork child runs in its parent's memory
 
+static const char *vfork_program; // executed, if there is one
+
 static void vforked(void *log)
 {
 	struct task *t = &vfork_child;
@@ -445,16 +476,20 @@ static void vforked(void *log)
 	t->tid = (int)sys(__NR_getpid);
 	say(t, t->tid, "getpid()");
 	PLAIN(t, getppid, "");
+	if (vfork_program) {
+		exec_child(t, vfork_program, "3");
+	}
 	say_line(t, "exit_group(5) = ?");
 	(void)sys(__NR_exit_group, 5);
 }
 
 static void vforks(struct task *t, const char *self)
 {
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack = (char *)x_mmap(t, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+		"PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS");
 
-	say_hex(t, (long)stack, "mmap2(NULL, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", STACK_SIZE);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
+		vfork_program = i == 3 ? self : NULL;
 		long pid = sys_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack + STACK_SIZE, NULL, NULL, NULL, vforked, t->log);
 		say(t, pid, "clone(child_stack=%p, flags=CLONE_VM|CLONE_VFORK|SIGCHLD)", (void *)(stack + STACK_SIZE));
 		x_wait(t, pid);
@@ -468,8 +503,6 @@ static void vforks(struct task *t, const char *self)
 	}
 	say(t, pid, "vfork()");
 	x_wait(t, pid);
-#else
-	(void)self;
 #endif
 	say(t, sys(__NR_munmap, stack, STACK_SIZE), "munmap(%p, %d)", (void *)stack, STACK_SIZE);
 }
@@ -482,12 +515,12 @@ static void killed_inside(struct task *t)
 		if (pid == 0) {
 			t->tid = (int)sys(__NR_getpid);
 			say(t, t->tid, "getpid()");
-			say_line(t, "pause() = ? ERESTARTNOHAND (To be restarted if no handler)\tpause() = ?");
-			(void)sys(__NR_pause);
+			say_line(t, PAUSE " = ? ERESTARTNOHAND (To be restarted if no handler)\t" PAUSE " = ?");
+			(void)sys(PAUSE_NR);
 			__builtin_trap();
 		}
 		say(t, pid, "clone(child_stack=NULL, flags=SIGCHLD)");
-		wait_until_in(t, pid, pid, __NR_pause);
+		wait_until_in(t, pid, pid, PAUSE_NR);
 		x_kill(t, pid, SIGKILL, "SIGKILL");
 		x_wait(t, pid);
 	}
@@ -518,12 +551,15 @@ static void stopped_inside(struct task *t)
 	x_wait(t, pid);
 }
 
-void scene_processes(struct task *t, const char *self)
+void scene_processes(struct task *t, const char *self, const char *other)
 {
 	forks(t);
 	many_at_once(t);
 	waits_by_id(t);
 	executes(t, self);
+	if (other) {
+		executes_other(t, self, other);
+	}
 	vforks(t, self);
 	block_sigchld(t, SIG_BLOCK, "SIG_BLOCK");
 	killed_inside(t);
@@ -531,13 +567,16 @@ void scene_processes(struct task *t, const char *self)
 	block_sigchld(t, SIG_UNBLOCK, "SIG_UNBLOCK");
 }
 
-int scene_executed(struct task *t, const char *mode)
+int scene_executed(struct task *t, const char *mode, const char *next, const char *last)
 {
 	int code = atoi(mode);
 
 	for (int i = 0; i < 10; i++) {
 		PLAIN(t, getppid, "");
 		say(t, sys(__NR_openat, -100, mode, 0), "openat(AT_FDCWD, %s, O_RDONLY)", quote_path(t, mode));
+	}
+	if (next) {
+		x_execute(t, next, "62", last, NULL);
 	}
 	return code;
 }
@@ -671,9 +710,8 @@ void scene_threads(struct task *t)
 	struct timespec ts = { 0, 1000000 };
 
 	for (int i = 0; i < THREADS; i++) {
-		th[i].stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-		say_hex(t, (long)th[i].stack, "mmap2(NULL, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_STACK, -1, 0)",
-			STACK_SIZE);
+		th[i].stack = (char *)x_mmap(t, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0,
+			"PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_STACK");
 	}
 	x_futex(t, &word, FUTEX_WAIT_PRIVATE, 2);
 	x_futex(t, &word, FUTEX_WAKE_PRIVATE, 1);

@@ -72,7 +72,7 @@ def without_board(checks):
 
 
 def other_targets(checks, board):
-    cfg = ["board/openst-virt-a15.cfg", "openst.cfg"]
+    cfg = [board.machine.cfg, "openst.cfg"]
     checks.script("target not examined", "examin",
                   "foreach t [target names] {catch {$t configure -defer-examine}}", "init", "openst_start",
                   board=board, files=cfg)
@@ -143,31 +143,32 @@ def cable(checks, board):
     ocd.shutdown()
 
 
-def boards(checks):
+def boards(checks, name):
     """Boards that are not ready to be traced."""
     for what, option, says, wait in (("no Linux", "--bare", "Linux|kernel", False),
                                      ("held in reset", "--hold-reset", "reset", False),
                                      ("unreadable memory", "--secure-memory", "cannot be read .*MEM-AP", True)):
         folder = rig.Folder()
-        board = rig.Board(folder, option, wait=wait)
+        board = rig.Board(folder, option, board=name, wait=wait)
         checks.script(what, says, "init", "openst_start -comm exact", board=board,
-                      files=["board/openst-virt-a15.cfg", "openst.cfg"])
+                      files=[board.machine.cfg, "openst.cfg"])
         checks.verdict("%s: nothing armed" % what, board.armed() and "; ".join(board.armed()))
         board.close()
 
 
-def main():
+def main(name="a15"):
     checks = Checks(rig.Folder())
     without_board(checks)
-    board = rig.Board(checks.folder)
+    board = rig.Board(checks.folder, board=name)
     other_targets(checks, board)
     options(checks, board)
     cable(checks, board)
     board.console.command("true", 20)
     board.close()
-    boards(checks)
+    boards(checks, name)
     if checks.bad:
         raise rig.Failure("%d cases are not as they should be" % checks.bad)
 
 
-rig.run(main)
+if __name__ == "__main__":
+    rig.run(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""On a Cortex-A15 board with 1 core(s) the trace equals what the traced program says, call by call."""
+"""On a Cortex-A15 board with 1 core the trace equals what the traced program says, call by call."""
 
 import exact_case
 import rig
 
-rig.run(lambda: exact_case.main(1))
+rig.run(lambda: exact_case.main("a15", 1))

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The exactness test on the virtual board, for a number of cores."""
+"""The exactness test on a virtual board: the trace of the exactness program equals what that says itself, call by call.
+The tests exact_*.py name a board and a number of cores each; by hand also another kernel:
 
+usage: exact_case.py [--board NAME] [--smp N] [--guest NAME] [--compat] [--batch]
+"""
+
+import argparse
 import os
 
 import compare
@@ -9,20 +14,29 @@ import rig
 RUN_SECONDS = 900
 
 
-def keep(folder, name, text):
+def keep(name, text):
     """Leave a text for a closer look where OPENST_KEEP_TEXTS says."""
     where = os.environ.get("OPENST_KEEP_TEXTS")
     if where:
         os.makedirs(where, exist_ok=True)
         with open(os.path.join(where, name), "w", encoding="utf-8") as f:
             f.write(text)
-    return folder
 
 
-def trace(board, ocd, file):
+def commands(board, compat):
+    """What is run in the guest: the program, and for it to execute the same of the kernel's other ABI."""
+    if rig.guest_arch(board.guest) != "arm64":
+        if compat:
+            raise rig.Skip("no 32-bit programs beside 64-bit ones with the guest %s" % board.guest)
+        return "%s /tmp/expect" % rig.EXACT
+    programs = (rig.EXACT32, rig.EXACT) if compat else (rig.EXACT, rig.EXACT32)
+    return "%s /tmp/expect %s" % programs
+
+
+def trace(board, ocd, file, compat):
     """Run the exactness program while it is traced: the expectation, the trace, the counters."""
     ocd.command("openst_start -comm exact -o %s" % file, 120)
-    board.console.command("exact /tmp/expect", RUN_SECONDS)
+    board.console.command(commands(board, compat), RUN_SECONDS)
     status = ocd.status()
     ocd.command("openst_stop")
     with open(file, encoding="utf-8", errors="replace") as f:
@@ -30,14 +44,15 @@ def trace(board, ocd, file):
     return board.console.command("cat /tmp/expect", 120), traced, status
 
 
-def main(smp, *options, batch=False):
+def main(name, smp, *options, guest=None, compat=False, batch=False):
     folder = rig.Folder()
-    board = rig.Board(folder, *options, smp=smp)
+    board = rig.Board(folder, *options, board=name, guest=guest, smp=smp)
     rig.say(board.banner)
     ocd = rig.OpenOcd(board, batch=batch)
-    expected, traced, status = trace(board, ocd, folder("trace.txt"))
-    keep(folder, "expect-smp%d" % smp, expected)
-    keep(folder, "trace-smp%d" % smp, traced)
+    expected, traced, status = trace(board, ocd, folder("trace.txt"), compat)
+    title = "%s-smp%d%s" % (name, smp, "-compat" if compat else "")
+    keep("expect-" + title, expected)
+    keep("trace-" + title, traced)
     result = compare.compare(expected, traced)
     rig.say(result.report(60))
     rig.say("status: %s" % ", ".join("%s %s" % item for item in status.items()))
@@ -50,3 +65,18 @@ def main(smp, *options, batch=False):
     if ocd.shutdown() != 0:
         raise rig.Failure("openocd's exit status is not 0")
     board.console.command("true")
+
+
+def by_hand():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--board", choices=sorted(rig.MACHINES), default="a15")
+    parser.add_argument("--smp", type=int, default=1)
+    parser.add_argument("--guest")
+    parser.add_argument("--compat", action="store_true")
+    parser.add_argument("--batch", action="store_true")
+    args = parser.parse_args()
+    main(args.board, args.smp, guest=args.guest, compat=args.compat, batch=args.batch)
+
+
+if __name__ == "__main__":
+    rig.run(by_hand)

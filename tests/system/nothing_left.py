@@ -102,8 +102,8 @@ def killed(board):
     ocd.shutdown()
 
 
-def main():
-    board = rig.Board(rig.Folder(), smp=2)
+def main(name="a15"):
+    board = rig.Board(rig.Folder(), board=name, smp=2)
     where, before = stop_and_start(board)
     ends(board, "shutdown", lambda ocd: ocd.port.send(b"shutdown\x1a"))
     ends(board, "Ctrl-C", lambda ocd: ocd.process.press(b"\x03"))
@@ -113,4 +113,5 @@ def main():
     check_same(board, where, before, "at the end")
 
 
-rig.run(main)
+if __name__ == "__main__":
+    rig.run(main)

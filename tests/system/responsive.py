@@ -67,7 +67,7 @@ def goes_on(ocd, what):
 def user_halt(ocd):
     ocd.command("halt", 10)
     wait_state(ocd, "halted")
-    found = re.search(r"0x[0-9a-f]{8}", ocd.command("reg pc"))
+    found = re.search(r"0x[0-9a-f]{8,16}", ocd.command("reg pc"))
     if not found:
         raise rig.Failure("no PC after a user's halt")
     time.sleep(0.5)
@@ -81,7 +81,7 @@ def user_halt(ocd):
 def user_breakpoint(ocd, addr):
     ocd.command("bp 0x%x 4 hw" % addr)
     wait_state(ocd, "halted", 20)
-    pc = int(re.search(r"0x[0-9a-f]{8}", ocd.command("reg pc")).group(), 16)
+    pc = int(re.search(r"0x[0-9a-f]{8,16}", ocd.command("reg pc")).group(), 16)
     if pc != addr:
         raise rig.Failure("halted at 0x%x, not at the user's breakpoint 0x%x" % (pc, addr))
     ok("a user's hardware breakpoint stops there")
@@ -98,7 +98,7 @@ def user_gdb(ocd):
     if packet(stream, "?", 10)[0] not in "ST":
         raise rig.Failure("gdb's server does not say why the target stopped")
     registers = packet(stream, "g", 10)
-    if len(registers) < 16 * 8:
+    if len(registers) < 16 * 8:  # at least that many on either kind of core
         raise rig.Failure("gdb's server gives no registers: %s" % registers)
     ok("gdb attaches, stops the target and reads its registers")
     packet(stream, "D", 10)
@@ -108,9 +108,9 @@ def user_gdb(ocd):
     goes_on(ocd, "gdb's visit")
 
 
-def main():
-    board = rig.Board(rig.Folder())
-    getppid = board.console.command("grep ' sys_getppid$' /proc/kallsyms").split()
+def main(name="a15"):
+    board = rig.Board(rig.Folder(), board=name)
+    getppid = board.console.command("grep -E ' (__arm64_)?sys_getppid$' /proc/kallsyms").split()
     ocd = rig.OpenOcd(board)
     ocd.command("openst_start -comm exact -o %s" % board.folder("trace.txt"), 120)
     board.console.start("exact loop 100000000")
@@ -126,4 +126,5 @@ def main():
     ocd.shutdown()
 
 
-rig.run(main)
+if __name__ == "__main__":
+    rig.run(main)

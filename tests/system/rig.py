@@ -3,6 +3,7 @@
 console, an OpenOCD with its command port. Everything that is started here ends with the program that started it."""
 
 import atexit
+import collections
 import ctypes
 import fcntl
 import os
@@ -228,10 +229,42 @@ class Console(Stream):
         return text
 
 
-def guest_file(name, arch="armhf"):
-    path = os.path.join(DEPS, "guest", arch, name)
+# What the tests run on: the board's core, its file for OpenOCD, and the guest whose kernel boots there, named as its
+# folder (contrib/deps/fetch-guest: ARCH-FLAVOUR-SUITE). The guest's programs are of its architecture; on arm64 the
+# exactness program is there for armhf, too, by the same name.
+Machine = collections.namedtuple("Machine", "cpu cfg guest")
+MACHINES = {
+    "a15": Machine("cortex-a15", "board/openst-virt-a15.cfg", "armhf"),
+    "a15-lpae": Machine("cortex-a15", "board/openst-virt-a15.cfg", "armhf-armmp-lpae"),
+    "a7": Machine("cortex-a7", "board/openst-virt-a15.cfg", "armhf"),
+    "a53": Machine("cortex-a53", "board/openst-virt-a53.cfg", "arm64"),
+    "a57": Machine("cortex-a57", "board/openst-virt-a53.cfg", "arm64"),
+}
+
+
+EXACT = "/bin/exact"
+EXACT32 = "/bin32/exact"
+
+
+def guest_arch(guest):
+    """The architecture of a guest's own programs."""
+    return guest.split("-")[0]
+
+
+def fetch_options(guest):
+    """How a guest is fetched: armhf-armmp-lpae is another flavour, arm64-sid another suite, or both."""
+    arch, *rest = guest.split("-")
+    words = "-".join(rest)
+    flavours = [name for name in ("armmp-lpae", "rt-armmp", "arm64-16k", "rt-arm64", "arm64") if words.startswith(name)]
+    flavour = flavours[0] if flavours else ""
+    suite = words[len(flavour):].strip("-")
+    return (["--flavour", flavour] if flavour else []) + (["--suite", suite] if suite else []) + [arch]
+
+
+def guest_file(name, guest="armhf"):
+    path = os.path.join(DEPS, "guest", guest, name)
     if not os.path.exists(path):
-        raise Skip("no guest: run contrib/deps/fetch-guest %s" % arch)
+        raise Skip("no guest: run contrib/deps/fetch-guest %s" % " ".join(fetch_options(guest)))
     return path
 
 
@@ -250,10 +283,10 @@ COMPILERS = {"armhf": [os.environ.get("ARM_CC") or "arm-linux-gnueabihf-gcc", "-
              "arm64": [os.environ.get("ARM64_CC") or "aarch64-linux-gnu-gcc"]}
 
 
-def guest_program(folder, arch="armhf"):
+def guest_program(folder, arch="armhf", name="exact"):
     """The exactness program for the guest, made here."""
     sources = os.path.join(TOP, "tests", "guest")
-    out = os.path.join(folder, "exact")
+    out = os.path.join(folder, name)
     compiler = COMPILERS[arch]
     if not shutil.which(compiler[0]):
         raise Skip("no %s here" % compiler[0])
@@ -267,14 +300,19 @@ def guest_program(folder, arch="armhf"):
     return out
 
 
-def guest_initrd(folder, arch="armhf"):
-    """The initramfs of the test guest: busybox, the exactness program, strace."""
+def guest_initrd(folder, guest="armhf", add=()):
+    """The initramfs of the test guest: busybox, the exactness program, strace; `add` is more of "FILE:WHERE"."""
     out = os.path.join(folder, "initrd.gz")
-    root = guest_file("root-strace", arch)
-    guest = os.path.join(TOP, "tests", "guest")
-    args = [os.path.join(TOP, "contrib", "deps", "make-initrd"), out, "--arch", arch, "--init", guest + "/init",
+    arch = guest_arch(guest)
+    root = guest_file("root-strace", guest)
+    sources = os.path.join(TOP, "tests", "guest")
+    args = [os.path.join(TOP, "contrib", "deps", "make-initrd"), out, "--arch", guest, "--init", sources + "/init",
             "--add", root + ":/", "--add", guest_program(folder, arch) + ":/bin/exact",
-            "--add", guest + "/demo.sh:/etc/demo.sh"]
+            "--add", sources + "/demo.sh:/etc/demo.sh"]
+    if arch == "arm64":
+        args += ["--add", "%s:%s" % (guest_program(folder, "armhf", "exact32"), EXACT32)]
+    for pair in add:
+        args += ["--add", pair]
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise Failure("make-initrd: %s" % done.stdout.strip())
@@ -306,19 +344,20 @@ class Counters(dict):
 
 
 class Board:
-    """The virtual board with the test guest on it."""
+    """The virtual board with the test guest on it: one of MACHINES, with another guest's kernel where one is named."""
 
-    def __init__(self, folder, *more, cpu="cortex-a15", arch="armhf", smp=1, append="", wait=True):
+    def __init__(self, folder, *more, board="a15", guest=None, smp=1, append="", wait=True):
         self.folder = folder
-        self.arch = arch
+        self.machine = MACHINES[board]
+        self.guest = guest or self.machine.guest
         self.smp = smp
         self.bitbang = folder("bitbang")
         self.control_path = folder("control")
         console = folder("console")
-        args = [program("openst-vboard"), "--cpu", cpu, "--smp", str(smp), "--bitbang", self.bitbang,
+        args = [program("openst-vboard"), "--cpu", self.machine.cpu, "--smp", str(smp), "--bitbang", self.bitbang,
                 "--vdebug", "0", "--console", console, "--control", self.control_path]
         if "--bare" not in more:
-            args += ["--kernel", guest_file("vmlinuz", arch), "--initrd", guest_initrd(folder.path, arch),
+            args += ["--kernel", guest_file("vmlinuz", self.guest), "--initrd", guest_initrd(folder.path, self.guest),
                      "--append", "quiet " + append]
         self.process = Process(args + list(more), folder("board.log"))
         self.process.wait_output(r"(?m)^ready$", 30)
@@ -432,7 +471,7 @@ def openocd_args(board, stock=False, files=None, batch=False):
         front = "VBOARD_VDEBUG %d" % board.vdebug if batch else "VBOARD_BITBANG %s" % board.bitbang
         args += ["-c", "set %s; set VBOARD_CORES %d; set VBOARD_SMP %d" % (front, board.smp, board.smp > 1)]
     if files is None:
-        files = ["board/openst-virt-a15.cfg"] + ([] if stock else ["openst.cfg"])
+        files = [board.machine.cfg] + ([] if stock else ["openst.cfg"])
     for name in files:
         args += ["-f", name]
     return args
@@ -441,16 +480,16 @@ def openocd_args(board, stock=False, files=None, batch=False):
 class PlainGuest:
     """The guest in QEMU with no board around it."""
 
-    MACHINES = {"armhf": ["qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15"],
-                "arm64": ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"]}
+    PROGRAMS = {"armhf": "qemu-system-arm", "arm64": "qemu-system-aarch64"}
 
-    def __init__(self, folder, arch="armhf", smp=1, append=""):
-        machine = self.MACHINES[arch]
+    def __init__(self, folder, board="a15", smp=1, append="", add=()):
+        machine = MACHINES[board]
+        initrd = guest_initrd(folder.path, machine.guest, add)
         console = folder("plain-console")
-        self.process = Process([program(machine[0])] + machine[1:] + [
+        self.process = Process([program(self.PROGRAMS[guest_arch(machine.guest)]), "-M", "virt", "-cpu", machine.cpu,
             "-m", "256", "-smp", str(smp), "-display", "none", "-nodefaults", "-no-reboot",
             "-chardev", "socket,id=c,path=%s,server=on,wait=off" % console, "-serial", "chardev:c",
-            "-kernel", guest_file("vmlinuz", arch), "-initrd", guest_initrd(folder.path, arch),
+            "-kernel", guest_file("vmlinuz", machine.guest), "-initrd", initrd,
             "-append", "console=ttyAMA0 rdinit=/init quiet " + append], folder("plain-qemu.log"))
         self.console = Console(connect(console, 10))
         self.banner = self.console.wait_ready()

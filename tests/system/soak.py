@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many syscalls in a row: each is in the trace, nothing goes wrong, and openocd's memory stays where it was.
 
-usage: soak.py [N]      (6000, to be quick in the suite; "./pre-inst-env .../soak.py 20000" for a long one)
+usage: soak.py [N [BOARD]]      (6000, to be quick in the suite; "./pre-inst-env .../soak.py 20000" for a long one)
 """
 
 import sys
@@ -37,10 +37,9 @@ def run(board, ocd, total):
     return seen
 
 
-def main():
-    total = int(sys.argv[1]) if len(sys.argv) > 1 else 6000
+def main(total=6000, name="a15"):
     folder = rig.Folder()
-    board = rig.Board(folder)
+    board = rig.Board(folder, board=name)
     ocd = rig.OpenOcd(board, batch=True)
     file = folder("trace.txt")
     ocd.command("openst_start -comm exact -o %s" % file, 120)
@@ -63,4 +62,5 @@ def main():
         raise rig.Failure("openocd grew by %d KiB" % growth)
 
 
-rig.run(main)
+if __name__ == "__main__":
+    rig.run(lambda: main(*[int(word) if word.isdigit() else word for word in sys.argv[1:]]))

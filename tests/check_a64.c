@@ -420,6 +420,18 @@ START_TEST(dcps_and_drps)
 }
 END_TEST
 
+START_TEST(dcps_may_keep_spsr)
+{
+	cpu.dcps_keeps_spsr = true;
+	halt(EL0T);
+	ok(0xd4a00001);
+	ck_assert_uint_eq(sys(VB_A64_SPSR_EL1), 0x11);
+	ck_assert_uint_ne(sys(VB_A64_ELR_EL1), 0x12);
+	undefined(0xd4000001);
+	ck_assert_uint_ne(sys(VB_A64_SPSR_EL1), 0x11); /* an exception never does */
+}
+END_TEST
+
 START_TEST(dcps_sets_pan_unless_span)
 {
 	set_sys(VB_A64_ID_AA64MMFR1_EL1, 1u << 20);
@@ -1024,6 +1036,7 @@ int main(void)
 	tcase_add_test(tc, system_registers);
 	tcase_add_test(tc, user_has_few_system_registers);
 	tcase_add_test(tc, dcps_and_drps);
+	tcase_add_test(tc, dcps_may_keep_spsr);
 	tcase_add_test(tc, dcps_sets_pan_unless_span);
 	tcase_add_test(tc, what_is_not_for_debug_state);
 	tcase_add_test(tc, barriers_and_hints);

@@ -337,13 +337,15 @@ static enum vb_a64_result dcps_supervisor(struct vb_a64 *cpu)
 		cpu->pstate |= VB_PSTATE_E;
 	vb_a64_forget_return(cpu);
 	cpu->x[18] = vb_a64_unknown(cpu);
-	vb_a64_sys_set(cpu, VB_A64_SPSR_EL1, vb_a64_unknown(cpu));
+	if (!cpu->dcps_keeps_spsr)
+		vb_a64_sys_set(cpu, VB_A64_SPSR_EL1, vb_a64_unknown(cpu));
 	return VB_A64_OK;
 }
 
 enum vb_a64_result vb_a64_dcps(struct vb_a64 *cpu, unsigned int asked)
 {
 	unsigned int el = dcps_target(cpu, asked);
+	uint64_t spsr;
 
 	if (!el) {
 		vb_complain(cpu->log, "DCPS%u is undefined here", asked);
@@ -351,8 +353,11 @@ enum vb_a64_result vb_a64_dcps(struct vb_a64 *cpu, unsigned int asked)
 	}
 	if (el == 1 && cpu->entry.el1_aarch32)
 		return dcps_supervisor(cpu);
+	spsr = vb_a64_sys(cpu, exception_regs[el].spsr);
 	enter_el(cpu, el);
 	vb_a64_sys_set(cpu, exception_regs[el].esr, vb_a64_unknown(cpu));
+	if (cpu->dcps_keeps_spsr)
+		vb_a64_sys_set(cpu, exception_regs[el].spsr, spsr);
 	return VB_A64_OK;
 }
 

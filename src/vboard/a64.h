@@ -121,6 +121,9 @@ struct vb_a64 {
 	const struct vb_a64_ops *ops;
 	void *ctx;
 	struct vb_log *log;
+	/* A choice that the architecture leaves (UNKNOWN) and silicon makes: what DCPS does to SPSR of the level it leads to.
+	 * OpenOCD 0.12 relies on its being kept when it looks at a core in EL0. */
+	bool dcps_keeps_spsr;
 	uint64_t unmodelled; /* instructions met that Debug state or this interpreter does not know */
 
 	bool have; /* the following hold the core's values */

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#define REG_CPSR 16
 #define STEP_WAIT_MS 3000
 #define STOP_WAIT_MS 20000
 #define STEP_TRIES 16
@@ -17,76 +16,14 @@ uint64_t vb_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Debug entry --------------------------------------------------------------------------------------------------- */
-
-static void enter(struct vb_core *core, enum vb_v7_moe moe)
+void vb_core_note_halt(struct vb_core *core)
 {
-	vb_arm32_begin(&core->arm);
 	core->halted_since_ns = vb_now_ns();
-	vb_v7_enter(&core->unit, moe);
 }
 
-static bool read_entry(struct vb_core *core)
+void vb_core_note_restart(struct vb_core *core)
 {
-	core->have_entry = false;
-	core->have_hidden = false;
-	core->may_wait = false;
-	return vb_core_read_entry(core);
-}
-
-static bool uses_context(const struct vb_v7 *unit)
-{
-	for (unsigned int i = 0; i < vb_v7_brp_count(unit); i++)
-		if ((unit->bcr[i] & 1) && (unit->bcr[i] >> 20 & 3))
-			return true;
-	for (unsigned int i = 0; i < vb_v7_wrp_count(unit); i++)
-		if ((unit->wcr[i] & 1) && (unit->wcr[i] >> 20 & 1))
-			return true;
-	return false;
-}
-
-static struct vb_v7_place place_of(struct vb_core *core)
-{
-	return (struct vb_v7_place){
-		.pc = core->entry[15],
-		.cpsr = core->entry[REG_CPSR],
-		.contextid = uses_context(&core->unit) ? vb_core_contextid(core) : 0,
-	};
-}
-
-/* Looks whether the stopped core is where a debug event is due; if so it enters Debug state. */
-static bool check_place(struct vb_core *core)
-{
-	struct vb_v7_place place;
-
-	if (!read_entry(core))
-		return false;
-	place = place_of(core);
-	if (core->unit.vcr && vb_v7_vector_catch(&core->unit, vb_core_vectors(core), place.pc))
-		enter(core, VB_MOE_VECTOR_CATCH);
-	else if (vb_v7_break_here(&core->unit, &place))
-		enter(core, VB_MOE_BREAKPOINT);
-	else
-		core->have_entry = false; /* it goes on */
-	return core->unit.halted;
-}
-
-/* QEMU stops after the access, as a core with asynchronous watchpoints does. */
-static void check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
-{
-	struct vb_v7_place place;
-	bool load = stop->watch != 'w';
-	bool store = stop->watch != 'r';
-
-	if (!read_entry(core))
-		return;
-	place = place_of(core);
-	if (!vb_v7_watch_hit(&core->unit, &place, stop->watch_addr, load, store)) {
-		core->have_entry = false;
-		return;
-	}
-	core->unit.wfar = place.pc - (place.cpsr & 0x20 ? 2 : 4) + (place.cpsr & 0x20 ? 4 : 8);
-	enter(core, VB_MOE_ASYNC_WATCHPOINT);
+	core->halted_ns += vb_now_ns() - core->halted_since_ns;
 }
 
 /* Steps --------------------------------------------------------------------------------------------------------- */
@@ -111,8 +48,7 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 	struct vb_qemu_stop stop;
 	uint64_t before, after;
 
-	if (!set_step_flags(board, mask_interrupts) ||
-		!vb_qemu_read_reg(&board->qemu, core->index, VB_QEMU_REG_PC, &before))
+	if (!set_step_flags(board, mask_interrupts) || !core->kind->read_pc(core, &before))
 		return false;
 	for (unsigned int i = 0; i < STEP_TRIES; i++) {
 		board->steps++;
@@ -123,7 +59,7 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 			(void)vb_qemu_wait(&board->qemu, STOP_WAIT_MS, &stop);
 			return false;
 		}
-		if (!vb_qemu_read_reg(&board->qemu, core->index, VB_QEMU_REG_PC, &after))
+		if (!core->kind->read_pc(core, &after))
 			return false;
 		if (after != before)
 			return true;
@@ -133,9 +69,16 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 
 /* Run control --------------------------------------------------------------------------------------------------- */
 
-static bool steps_instead(const struct vb_core *core)
+static bool running(const struct vb_core *core)
 {
-	return vb_v7_needs_stepping(&core->unit);
+	return core->kind->run(core) == VB_CORE_RUNNING;
+}
+
+static bool steps(const struct vb_core *core)
+{
+	bool mask;
+
+	return core->kind->steps(core, &mask);
 }
 
 /* QEMU stopped: what does it mean for the core that it names? */
@@ -146,23 +89,40 @@ static void process_stop(struct vb_board *board, const struct vb_qemu_stop *stop
 	if (!stop->trap || stop->thread >= board->config.cores)
 		return;
 	core = &board->core[stop->thread];
-	if (core->unit.halted)
+	if (!running(core))
 		return;
 	if (stop->watch) {
-		check_watch(core, stop);
+		core->kind->check_watch(core, stop);
 		return;
 	}
-	if (steps_instead(core) || check_place(core))
-		return; /* a stepping core is looked at before it goes on */
+	if (steps(core))
+		return; /* it is looked at before it goes on */
+	core->kind->check_place(core);
+	if (!running(core))
+		return;
 	/* somebody else's breakpoint, or one whose condition does not hold: past it, exactly once */
 	board->missed_hits++;
 	(void)vb_board_step(core, true);
+}
+
+/* Steps that the debugger has asked for. */
+static void take_steps(struct vb_board *board)
+{
+	for (unsigned int i = 0; i < board->config.cores; i++) {
+		struct vb_core *core = &board->core[i];
+
+		if (!core->step_due || !vb_board_pause(board) || !core->step_due)
+			continue;
+		core->step_due = false;
+		core->kind->single_step(core);
+	}
 }
 
 void vb_board_poll(struct vb_board *board)
 {
 	struct vb_qemu_stop stop;
 
+	take_steps(board);
 	if (vb_qemu_wait(&board->qemu, 0, &stop))
 		process_stop(board, &stop);
 }
@@ -193,50 +153,28 @@ static bool has_point(const struct vb_point *points, size_t count, const struct 
 	return false;
 }
 
-static size_t add_point(struct vb_point *points, size_t count, struct vb_point point)
+void vb_board_want(struct vb_board *board, size_t *count, struct vb_point point)
 {
-	if (count < VB_BOARD_MAX_POINTS && !has_point(points, count, &point))
-		points[count++] = point;
-	return count;
+	if (*count < VB_BOARD_MAX_POINTS && !has_point(board->wanted, *count, &point))
+		board->wanted[(*count)++] = point;
 }
 
 /* Everything at which any running core has to stop. */
-static size_t wanted_points(struct vb_board *board, struct vb_point *points)
+static void sync_points(struct vb_board *board)
 {
 	size_t count = 0;
 
-	for (unsigned int i = 0; i < board->config.cores; i++) {
-		struct vb_core *core = &board->core[i];
-		uint32_t addrs[VB_V7_MAX_ADDRESSES];
-		struct vb_v7_watch watches[VB_V7_MAX_WRP * 8];
-		uint32_t vectors = core->unit.vcr ? vb_core_vectors(core) : 0;
-		size_t n = vb_v7_break_addresses(&core->unit, vectors, addrs, VB_V7_MAX_ADDRESSES);
-
-		for (size_t j = 0; j < n; j++)
-			count = add_point(points, count, (struct vb_point){1, addrs[j], addrs[j] & 2 ? 2 : 4});
-		n = vb_v7_watches(&core->unit, watches);
-		for (size_t j = 0; j < n; j++) {
-			unsigned int kind = watches[j].load && watches[j].store ? 4 : watches[j].load ? 3 : 2;
-
-			count = add_point(points, count, (struct vb_point){kind, watches[j].addr, watches[j].len});
-		}
-	}
-	return count;
-}
-
-static void sync_points(struct vb_board *board)
-{
-	struct vb_point points[VB_BOARD_MAX_POINTS];
-	size_t count = wanted_points(board, points);
-
+	for (unsigned int i = 0; i < board->config.cores; i++)
+		board->core[i].kind->points(&board->core[i], board, &count);
 	for (size_t i = 0; i < board->point_count; i++)
-		if (!has_point(points, count, &board->points[i]))
+		if (!has_point(board->wanted, count, &board->points[i]))
 			(void)vb_qemu_point(
 				&board->qemu, false, board->points[i].kind, board->points[i].addr, board->points[i].len);
 	for (size_t i = 0; i < count; i++)
-		if (!has_point(board->points, board->point_count, &points[i]))
-			(void)vb_qemu_point(&board->qemu, true, points[i].kind, points[i].addr, points[i].len);
-	memcpy(board->points, points, count * sizeof(points[0]));
+		if (!has_point(board->points, board->point_count, &board->wanted[i]))
+			(void)vb_qemu_point(
+				&board->qemu, true, board->wanted[i].kind, board->wanted[i].addr, board->wanted[i].len);
+	memcpy(board->points, board->wanted, count * sizeof(board->points[0]));
 	board->point_count = count;
 	board->points_stale = false;
 }
@@ -248,14 +186,18 @@ static void choose_actions(struct vb_board *board, unsigned int *cont, unsigned 
 	*mask = false;
 	for (unsigned int i = 0; i < board->config.cores; i++) {
 		struct vb_core *core = &board->core[i];
+		bool masked;
 
-		if (core->unit.halted || core->unit.in_reset)
+		if (!running(core))
 			continue;
-		if (!steps_instead(core)) {
+		if (!core->kind->steps(core, &masked)) {
 			*cont |= 1u << i;
-		} else if (!check_place(core)) {
+			continue;
+		}
+		core->kind->check_place(core);
+		if (running(core)) {
 			*step |= 1u << i;
-			*mask |= vb_v7_interrupts_disabled(&core->unit);
+			*mask |= masked;
 		}
 	}
 	if (board->config.clock_runs)
@@ -287,143 +229,98 @@ void vb_board_settle(struct vb_board *board)
 	(void)vb_qemu_go(&board->qemu, cont, step);
 }
 
-/* What the debug unit asks of its core -------------------------------------------------------------------------- */
+/* Constants ----------------------------------------------------------------------------------------------------- */
 
-static void unit_poll(void *ctx)
+void vb_board_remember(struct vb_board *board, uint32_t key, uint64_t value)
 {
-	struct vb_core *core = ctx;
-
-	vb_board_poll(core->board);
+	if (board->const_count < VB_BOARD_MAX_CONSTS)
+		board->consts[board->const_count++] = (struct vb_const){key, value};
 }
 
-static void unit_halt(void *ctx)
+bool vb_board_recall(const struct vb_board *board, uint32_t key, uint64_t *value)
 {
-	struct vb_core *core = ctx;
-
-	if (core->unit.in_reset || !vb_board_pause(core->board) || core->unit.halted)
-		return;
-	core->have_entry = false;
-	core->have_hidden = false;
-	core->may_wait = true;
-	enter(core, VB_MOE_HALT_REQUEST);
-}
-
-static void unit_restart(void *ctx)
-{
-	struct vb_core *core = ctx;
-
-	core->halted_ns += vb_now_ns() - core->halted_since_ns;
-	if (!vb_board_pause(core->board))
-		return;
-	vb_core_commit(core);
-	core->have_entry = false;
-	vb_arm32_begin(&core->arm);
-}
-
-static enum vb_v7_exec unit_exec(void *ctx, uint32_t insn)
-{
-	struct vb_core *core = ctx;
-
-	if (!vb_board_pause(core->board))
-		return VB_V7_EXEC_UNDEF;
-	switch (vb_arm32_exec(&core->arm, insn)) {
-	case VB_ARM32_OK:
-		return VB_V7_EXEC_OK;
-	case VB_ARM32_ABORT:
-		return VB_V7_EXEC_ABORT;
-	default:
-		return VB_V7_EXEC_UNDEF;
+	for (size_t i = 0; i < board->const_count; i++) {
+		if (board->consts[i].key == key) {
+			*value = board->consts[i].value;
+			return true;
+		}
 	}
+	return false;
 }
-
-static void unit_points_changed(void *ctx)
-{
-	struct vb_core *core = ctx;
-
-	core->board->points_stale = true;
-}
-
-static void unit_sample(void *ctx, uint32_t *pc, uint32_t *contextid)
-{
-	struct vb_core *core = ctx;
-	uint32_t regs[17];
-
-	if (!vb_board_pause(core->board) || !vb_qemu_read_core(&core->board->qemu, core->index, regs))
-		return;
-	*pc = regs[REG_CPSR] & 0x20 ? (regs[15] + 4) | 1 : regs[15] + 8;
-	*contextid = vb_core_contextid(core);
-}
-
-static void unit_warm_reset(void *ctx)
-{
-	struct vb_core *core = ctx;
-
-	vb_complain(&core->board->log, "core %u: a warm reset through DBGPRCR is not modelled, ignored", core->index);
-}
-
-static const struct vb_v7_ops unit_ops = {
-	.poll = unit_poll,
-	.halt = unit_halt,
-	.restart = unit_restart,
-	.exec = unit_exec,
-	.points_changed = unit_points_changed,
-	.sample = unit_sample,
-	.warm_reset = unit_warm_reset,
-};
 
 /* Buses --------------------------------------------------------------------------------------------------------- */
 
-static bool ram_offset(const struct vb_qemu *qemu, uint64_t addr, unsigned int len, uint64_t *offset)
+bool vb_board_in_ram(const struct vb_board *board, uint64_t addr, unsigned int len)
 {
-	*offset = addr - qemu->ram_base;
-	return addr >= qemu->ram_base && *offset <= qemu->ram_size - len;
+	const struct vb_qemu *qemu = &board->qemu;
+
+	return addr >= qemu->ram_base && addr - qemu->ram_base <= qemu->ram_size - len;
+}
+
+bool vb_board_phys_read(struct vb_board *board, uint64_t addr, unsigned int len, uint64_t *value)
+{
+	struct vb_qemu *qemu = &board->qemu;
+
+	*value = 0;
+	if (vb_board_in_ram(board, addr, len)) {
+		memcpy(value, qemu->ram + (addr - qemu->ram_base), len);
+		return true;
+	}
+	return vb_board_pause(board) && vb_qemu_phys_read(qemu, addr, len, value);
+}
+
+bool vb_board_phys_write(struct vb_board *board, uint64_t addr, unsigned int len, uint64_t value)
+{
+	return vb_board_pause(board) && vb_qemu_phys_write(&board->qemu, addr, len, &value);
 }
 
 static enum vb_bus_result memory_read(void *ctx, uint64_t addr, unsigned int len, uint32_t *ret)
 {
 	struct vb_board *board = ctx;
-	uint64_t offset;
 
-	if (board->config.secure_memory || !ram_offset(&board->qemu, addr, len, &offset))
+	if (board->config.secure_memory || !vb_board_in_ram(board, addr, len))
 		return VB_BUS_FAULT;
 	*ret = 0;
-	memcpy(ret, board->qemu.ram + offset, len);
+	memcpy(ret, board->qemu.ram + (addr - board->qemu.ram_base), len);
 	return VB_BUS_OK;
 }
 
 static enum vb_bus_result memory_write(void *ctx, uint64_t addr, unsigned int len, uint32_t value)
 {
 	struct vb_board *board = ctx;
-	uint64_t offset;
 
-	if (board->config.secure_memory || !ram_offset(&board->qemu, addr, len, &offset))
+	if (board->config.secure_memory || !vb_board_in_ram(board, addr, len))
 		return VB_BUS_FAULT;
 	board->memory_stops += board->qemu.running; /* QEMU must hear of it, lest it run the code that was there */
-	if (!vb_board_pause(board) || !vb_qemu_phys_write(&board->qemu, addr, len, &value))
-		return VB_BUS_FAULT;
-	return VB_BUS_OK;
+	return vb_board_phys_write(board, addr, len, value) ? VB_BUS_OK : VB_BUS_FAULT;
 }
 
-/* The core whose page addr lies in. */
-static struct vb_core *debug_page(struct vb_board *board, uint32_t addr)
+/* The core whose component addr lies in. */
+static struct vb_core *debug_page(struct vb_board *board, uint32_t addr, unsigned int *page)
 {
-	uint32_t index = (addr - VB_BOARD_CORE0) / VB_BOARD_CORE_STRIDE;
+	const struct vb_core_kind *kind = board->config.kind;
 
-	if (addr < VB_BOARD_CORE0 || index >= board->config.cores ||
-		(addr - VB_BOARD_CORE0) % VB_BOARD_CORE_STRIDE >= 0x1000)
-		return NULL;
-	return &board->core[index];
+	for (unsigned int i = 0; i < 2 * board->config.cores; i++) {
+		uint32_t base = VB_BOARD_ROM + kind->page[i & 1] + i / 2 * kind->stride;
+
+		if (kind->page[i & 1] && addr >= base && addr - base < 0x1000) {
+			*page = i & 1;
+			return &board->core[i / 2];
+		}
+	}
+	return NULL;
 }
 
 static enum vb_bus_result debug_read(void *ctx, uint64_t addr, unsigned int len, uint32_t *ret)
 {
 	struct vb_board *board = ctx;
 	uint32_t full = (uint32_t)addr | VB_BOARD_ROM;
-	struct vb_core *core = debug_page(board, full);
+	unsigned int page;
+	struct vb_core *core = debug_page(board, full, &page);
 
 	(void)len;
 	if (core)
-		return vb_v7_read(&core->unit, full & 0xfff, addr & VB_BOARD_ROM, ret);
+		return core->kind->read(core, page, full & 0xfff, addr & VB_BOARD_ROM, ret);
 	if (full - VB_BOARD_ROM >= 0x1000)
 		return VB_BUS_FAULT;
 	*ret = vb_rom_read(&board->rom, full & 0xfff);
@@ -434,30 +331,25 @@ static enum vb_bus_result debug_write(void *ctx, uint64_t addr, unsigned int len
 {
 	struct vb_board *board = ctx;
 	uint32_t full = (uint32_t)addr | VB_BOARD_ROM;
-	struct vb_core *core = debug_page(board, full);
+	unsigned int page;
+	struct vb_core *core = debug_page(board, full, &page);
 
 	(void)len;
 	if (core)
-		return vb_v7_write(&core->unit, full & 0xfff, addr & VB_BOARD_ROM, value);
+		return core->kind->write(core, page, full & 0xfff, addr & VB_BOARD_ROM, value);
 	return full - VB_BOARD_ROM < 0x1000 ? VB_BUS_OK : VB_BUS_FAULT;
 }
 
 /* Start and end ------------------------------------------------------------------------------------------------- */
 
-static void wire(struct vb_board *board, const struct vb_v7_config *unit_config)
+static void wire(struct vb_board *board)
 {
-	board->rom = (struct vb_rom){.count = board->config.cores, .part = 0x4af};
-	for (unsigned int i = 0; i < board->config.cores; i++) {
-		struct vb_core *core = &board->core[i];
-		struct vb_v7_config config = *unit_config;
+	const struct vb_core_kind *kind = board->config.kind;
 
-		config.cpuid[0x14 / 4] += i; /* MPIDR */
-		vb_v7_init(&core->unit, &config, &unit_ops, core);
-		core->unit.log = &board->log;
-		core->unit.number = i;
-		core->unit.in_reset = board->config.hold_reset;
-		board->rom.entries[i] = VB_BOARD_CORE0 - VB_BOARD_ROM + i * VB_BOARD_CORE_STRIDE;
-	}
+	board->rom = (struct vb_rom){.part = board->config.rom_part};
+	for (unsigned int i = 0; i < 2 * board->config.cores; i++)
+		if (kind->page[i & 1])
+			board->rom.entries[board->rom.count++] = kind->page[i & 1] + i / 2 * kind->stride;
 	vb_dap_init(&board->dap);
 	board->dap.busy_tck = board->config.busy_tck;
 	vb_dap_add_ap(&board->dap, &(struct vb_ap_config){
@@ -472,25 +364,19 @@ static void wire(struct vb_board *board, const struct vb_v7_config *unit_config)
 
 bool vb_board_start(struct vb_board *board, const struct vb_board_config *config)
 {
-	struct vb_v7_config unit_config;
-
 	*board = (struct vb_board){.config = *config, .step_flags = -1, .log = {.limit = 200}};
 	if (!vb_qemu_start(&board->qemu, &config->qemu))
 		return false;
-	for (unsigned int i = 0; i < config->cores; i++) {
-		board->core[i] = (struct vb_core){.board = board, .index = i};
-		board->core[i].arm.ops = &vb_core_arm32_ops;
-		board->core[i].arm.ctx = &board->core[i];
-		board->core[i].arm.log = &board->log;
-	}
-	if (!vb_core_identify(board, &unit_config)) {
+	for (unsigned int i = 0; i < config->cores; i++)
+		board->core[i] = (struct vb_core){.board = board, .index = i, .kind = config->kind};
+	if (!config->kind->start(board)) {
 		if (!board->qemu.error[0])
 			snprintf(board->qemu.error, sizeof(board->qemu.error),
 				"this QEMU does not show the core's registers as expected");
 		vb_qemu_end(&board->qemu);
 		return false;
 	}
-	wire(board, &unit_config);
+	wire(board);
 	return true;
 }
 
@@ -504,9 +390,11 @@ void vb_board_reset(struct vb_board *board)
 	if (!vb_board_pause(board) || !vb_qemu_monitor(&board->qemu, "system_reset"))
 		return;
 	for (unsigned int i = 0; i < board->config.cores; i++) {
-		vb_v7_core_reset(&board->core[i].unit);
-		vb_arm32_begin(&board->core[i].arm);
 		board->core[i].have_entry = false;
+		board->core[i].have_hidden = false;
+		board->core[i].may_wait = false;
+		board->core[i].step_due = false;
+		board->core[i].kind->reset(&board->core[i]);
 	}
 	board->qemu.thread = -1;
 	board->points_stale = true;

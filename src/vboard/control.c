@@ -50,13 +50,17 @@ __attribute__((format(printf, 2, 3))) static void append(struct text *text, cons
 
 static void count_core(const struct vb_core *core, struct vb_counters *ret)
 {
-	ret->value[VB_COUNT_HALTS] += core->unit.counters.halts;
-	ret->value[VB_COUNT_HALTED_NS] += core->halted_ns + (core->unit.halted ? vb_now_ns() - core->halted_since_ns : 0);
-	ret->value[VB_COUNT_ITR] += core->unit.counters.itr;
-	ret->value[VB_COUNT_ITR_IGNORED] += core->unit.counters.itr_ignored;
-	ret->value[VB_COUNT_ABORTS] += core->unit.counters.aborts;
-	ret->value[VB_COUNT_UNDEFINED] += core->unit.counters.undefined;
-	ret->value[VB_COUNT_UNMODELLED] += core->arm.unmodelled;
+	struct vb_core_counters own;
+	bool halted = core->kind->run(core) == VB_CORE_HALTED;
+
+	core->kind->counters(core, &own);
+	ret->value[VB_COUNT_HALTS] += own.halts;
+	ret->value[VB_COUNT_HALTED_NS] += core->halted_ns + (halted ? vb_now_ns() - core->halted_since_ns : 0);
+	ret->value[VB_COUNT_ITR] += own.itr;
+	ret->value[VB_COUNT_ITR_IGNORED] += own.itr_ignored;
+	ret->value[VB_COUNT_ABORTS] += own.aborts;
+	ret->value[VB_COUNT_UNDEFINED] += own.undefined;
+	ret->value[VB_COUNT_UNMODELLED] += own.unmodelled;
 }
 
 void vb_counters_read(const struct vb_board *board, struct vb_counters *ret)
@@ -140,14 +144,33 @@ static void do_client(struct vb_control *control, int argc, char **argv, struct 
 
 static void do_halted(struct vb_control *control, int argc, char **argv, struct text *text)
 {
+	static const char *const names[] = {
+		[VB_CORE_RUNNING] = "running", [VB_CORE_HALTED] = "halted", [VB_CORE_RESET] = "reset", [VB_CORE_OFF] = "off",
+	};
+
 	(void)argc;
 	(void)argv;
 	vb_board_poll(control->board);
 	for (unsigned int i = 0; i < control->board->config.cores; i++) {
-		const struct vb_v7 *unit = &control->board->core[i].unit;
+		const struct vb_core *core = &control->board->core[i];
 
-		append(text, "core %u %s\n", i, unit->in_reset ? "reset" : unit->halted ? "halted" : "running");
+		append(text, "core %u %s\n", i, names[core->kind->run(core)]);
 	}
+}
+
+struct armed {
+	struct text *text;
+	unsigned int core;
+};
+
+static void print_armed(void *ctx, const char *name, unsigned int index, uint64_t value, uint32_t control)
+{
+	struct armed *armed = ctx;
+
+	if (name[1] == 'c')
+		append(armed->text, "core %u %s %08" PRIx32 "\n", armed->core, name, control);
+	else
+		append(armed->text, "core %u %s %u %08" PRIx64 " %08" PRIx32 "\n", armed->core, name, index, value, control);
 }
 
 static void do_brps(struct vb_control *control, int argc, char **argv, struct text *text)
@@ -155,16 +178,9 @@ static void do_brps(struct vb_control *control, int argc, char **argv, struct te
 	(void)argc;
 	(void)argv;
 	for (unsigned int i = 0; i < control->board->config.cores; i++) {
-		const struct vb_v7 *unit = &control->board->core[i].unit;
+		const struct vb_core *core = &control->board->core[i];
 
-		for (unsigned int n = 0; n < vb_v7_brp_count(unit); n++)
-			if (unit->bcr[n] & 1)
-				append(text, "core %u bvr %u %08x %08x\n", i, n, unit->bvr[n], unit->bcr[n]);
-		for (unsigned int n = 0; n < vb_v7_wrp_count(unit); n++)
-			if (unit->wcr[n] & 1)
-				append(text, "core %u wvr %u %08x %08x\n", i, n, unit->wvr[n], unit->wcr[n]);
-		if (unit->vcr)
-			append(text, "core %u vcr %08x\n", i, unit->vcr);
+		core->kind->armed(core, print_armed, &(struct armed){text, i});
 	}
 }
 
@@ -203,26 +219,19 @@ static void do_hash(struct vb_control *control, int argc, char **argv, struct te
 		print_digest(&sha, text);
 }
 
-/* Page by page, with a translation of its own: the debugger's view of the core stays untouched. */
 static bool hash_virtual(struct vb_core *core, struct vb_sha256 *sha, uint64_t start, uint64_t len)
 {
-	struct vb_arm32 *arm = calloc(1, sizeof(*arm));
-	bool ok = arm && vb_board_pause(core->board);
+	bool ok = vb_board_pause(core->board);
 
-	if (arm)
-		*arm = (struct vb_arm32){.ops = &vb_core_arm32_ops, .ctx = core};
 	while (ok && len) {
 		uint64_t chunk = 4096 - (start & 4095);
 		uint64_t pa;
-		uint32_t fsr;
 
 		chunk = chunk < len ? chunk : len;
-		ok = vb_arm32_translate(arm, (uint32_t)start, false, true, &pa, &fsr) &&
-			hash_range(&core->board->qemu, sha, pa, chunk);
+		ok = core->kind->translate(core, start, &pa) && hash_range(&core->board->qemu, sha, pa, chunk);
 		start += chunk;
 		len -= chunk;
 	}
-	free(arm);
 	return ok;
 }
 
@@ -235,7 +244,7 @@ static void do_hashva(struct vb_control *control, int argc, char **argv, struct 
 		fail(text, "hashva CORE START LEN: three numbers");
 		return;
 	}
-	if (core >= control->board->config.cores || start > UINT32_MAX || len > (1ull << 32) - start) {
+	if (core >= control->board->config.cores || len > UINT64_MAX - start) {
 		fail(text, "no such core, or beyond the address space");
 		return;
 	}

@@ -27,8 +27,29 @@ struct control_client {
 	size_t len;
 };
 
+/* A core that the board can have, and what QEMU makes it with. */
+struct cpu {
+	const char *name;
+	const char *program;
+	const char *machine;
+	uint64_t ram_base, redistributor;
+	const struct vb_core_kind *kind;
+	uint16_t rom_part;
+};
+
+#define VIRT_A64 "virt,gic-version=3,virtualization=on,memory-backend=ram"
+
+static const struct cpu cpus[] = {
+	{"cortex-a15", "qemu-system-arm", "virt,gic-version=3,memory-backend=ram", 0x40000000, 0x080a0000,
+		&vb_core_kind_v7, 0x4af},
+	{"cortex-a53", "qemu-system-aarch64", VIRT_A64, 0x40000000, 0x080a0000, &vb_core_kind_v8, 0x4a1},
+	{"cortex-a57", "qemu-system-aarch64", VIRT_A64, 0x40000000, 0x080a0000, &vb_core_kind_v8, 0x4a2},
+};
+
 struct options {
 	struct vb_board_config board;
+	const struct cpu *cpu;
+	const char *qemu;
 	const char *bitbang, *vdebug, *console, *console_log, *control;
 	bool bare;
 	bool quiet;
@@ -47,7 +68,7 @@ static struct {
 static const char usage[] =
 	"usage: openst-vboard [options]\n"
 	"A virtual board: a guest in QEMU behind a JTAG debug port that OpenOCD drives.\n\n"
-	"  --cpu NAME           cortex-a15 (the default)\n"
+	"  --cpu NAME           cortex-a15 (the default), cortex-a53, cortex-a57\n"
 	"  --smp N              cores, 1 to 4 (1)\n"
 	"  --ram MIB            guest memory (256)\n"
 	"  --kernel FILE        kernel image\n"
@@ -65,7 +86,7 @@ static const char usage[] =
 	"  --secure-memory      the system bus refuses the MEM-AP, as secure memory does\n"
 	"  --clock-runs         the guest's clock runs on while its cores are halted\n"
 	"  --hold-reset         the cores are held in reset\n"
-	"  --qemu PATH          qemu-system-arm to run\n"
+	"  --qemu PATH          the qemu-system-arm or qemu-system-aarch64 to run\n"
 	"  --quiet              no complaints about what the debugger does\n"
 	"  --help, --version\n";
 
@@ -151,12 +172,24 @@ static const char *existing(const char *name, const char *path)
 	return path;
 }
 
+static const struct cpu *find_cpu(const char *name)
+{
+	char names[128] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
+		if (!strcmp(cpus[i].name, name))
+			return &cpus[i];
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "", cpus[i].name);
+	}
+	die("--cpu %s: this board has one of %s", name, names);
+}
+
 static void parse_option(struct options *o, int c)
 {
 	switch (c) {
 	case OPT_CPU:
-		if (strcmp(optarg, "cortex-a15"))
-			die("--cpu %s: this board has cortex-a15 only", optarg);
+		o->cpu = find_cpu(optarg);
 		break;
 	case OPT_SMP: o->board.cores = number("smp", optarg, 1, VB_BOARD_MAX_CORES); break;
 	case OPT_RAM: o->board.qemu.ram_mib = number("ram", optarg, 32, 2048); break;
@@ -175,7 +208,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_SECURE_MEMORY: o->board.secure_memory = true; break;
 	case OPT_CLOCK_RUNS: o->board.clock_runs = true; break;
 	case OPT_HOLD_RESET: o->board.hold_reset = true; break;
-	case OPT_QEMU: o->board.qemu.program = optarg; break;
+	case OPT_QEMU: o->qemu = optarg; break;
 	case OPT_QUIET: o->quiet = true; break;
 	case OPT_HELP:
 		fputs(usage, stdout);
@@ -193,8 +226,7 @@ static void parse_options(int argc, char **argv)
 	struct options *o = &app.options;
 	int c;
 
-	*o = (struct options){.console = "pty",
-		.board = {.cores = 1, .qemu = {.program = "qemu-system-arm", .cpu = "cortex-a15", .ram_mib = 256}}};
+	*o = (struct options){.console = "pty", .cpu = &cpus[0], .board = {.cores = 1, .qemu = {.ram_mib = 256}}};
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_option(o, c);
 	if (optind < argc)
@@ -207,6 +239,21 @@ static void parse_options(int argc, char **argv)
 		die("no probe: give --bitbang PORT|PATH or --vdebug PORT");
 	if (strchr(o->console, ',') || (o->console_log && strchr(o->console_log, ',')))
 		die("the console's path must not hold a comma");
+}
+
+static void prepare_cpu(struct options *o)
+{
+	struct vb_qemu_config *qemu = &o->board.qemu;
+	const struct cpu *cpu = o->cpu;
+
+	qemu->program = o->qemu ? o->qemu : cpu->program;
+	qemu->cpu = cpu->name;
+	qemu->machine = cpu->machine;
+	qemu->ram_base = cpu->ram_base;
+	qemu->redistributor = cpu->redistributor;
+	qemu->a64 = cpu->kind == &vb_core_kind_v8;
+	o->board.kind = cpu->kind;
+	o->board.rom_part = cpu->rom_part;
 }
 
 /* The kernel's command line and QEMU's own arguments. */
@@ -253,13 +300,14 @@ static void cleanup(void)
 /* A loop at the start of RAM, for a board without a kernel: counts in r0. */
 static bool start_bare(void)
 {
-	static const uint32_t loop[] = {0xe2800001, 0xeafffffd}; /* add r0, r0, #1; b . - 4 */
+	static const uint32_t a32[] = {0xe2800001, 0xeafffffd}; /* add r0, r0, #1; b . - 4 */
+	static const uint32_t a64[] = {0x91000400, 0x17ffffff}; /* the same with x0 */
 	struct vb_qemu *qemu = &app.board.qemu;
 
-	if (!vb_qemu_phys_write(qemu, qemu->ram_base, sizeof(loop), loop))
+	if (!vb_qemu_phys_write(qemu, qemu->ram_base, sizeof(a32), qemu->a64 ? a64 : a32))
 		return false;
 	for (unsigned int i = 0; i < app.options.board.cores; i++)
-		if (!vb_qemu_write_reg(qemu, i, VB_QEMU_REG_PC, qemu->ram_base, 4))
+		if (!vb_qemu_write_reg(qemu, i, qemu->pc_number, qemu->ram_base, qemu->a64 ? 8 : 4))
 			return false;
 	return true;
 }
@@ -301,6 +349,7 @@ static void start(void)
 	int port;
 	char error[256];
 
+	prepare_cpu(o);
 	prepare_guest();
 	if (!vb_board_start(&app.board, &o->board))
 		die("%s", app.board.qemu.error);

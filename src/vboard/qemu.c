@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RAM_BASE 0x40000000ull /* of QEMU's virt machine */
+#define A64_BYTES (33 * 8 + 4) /* x0-x30, sp, pc, cpsr */
 #define MAX_STATE (1 << 20)
 #define REPLY_TIMEOUT_MS 20000
 
@@ -120,13 +120,15 @@ static bool receive(struct vb_qemu *qemu, int timeout_ms)
 
 __attribute__((format(printf, 2, 3))) static bool command(struct vb_qemu *qemu, const char *format, ...)
 {
-	char text[512];
+	char text[1024];
 	va_list args;
 	int len;
 
 	va_start(args, format);
 	len = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if ((size_t)len >= sizeof(text))
+		return fail(qemu, "command too long");
 	if (!send_packet(qemu, text, (size_t)len))
 		return false;
 	if (!receive(qemu, REPLY_TIMEOUT_MS)) {
@@ -206,17 +208,22 @@ static bool parse_reg(struct vb_qemu *qemu, unsigned int number, uint64_t *value
 	return true;
 }
 
+static bool parse_a64(struct vb_qemu *qemu, struct vb_qemu_a64 *regs)
+{
+	if (qemu->packet_len != 2 * A64_BYTES || !unhex(qemu->packet, (uint8_t *)regs, A64_BYTES))
+		return fail(qemu, "unexpected register packet of QEMU");
+	return true;
+}
+
 bool vb_qemu_read_core(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17])
 {
 	return select_thread(qemu, thread) && command(qemu, "g") && parse_core(qemu, regs);
 }
 
-/* The requests go out together; the stub answers them one after the other. */
-bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17], const unsigned int *numbers,
-	size_t count, uint64_t *values)
+/* Asks for the core registers and some others. The stub answers the requests one after the other. */
+static bool ask_state(struct vb_qemu *qemu, unsigned int thread, const unsigned int *numbers, size_t count)
 {
 	uint64_t trips = qemu->round_trips;
-	bool ok;
 
 	if (!select_thread(qemu, thread) || !send_packet(qemu, "g", 1))
 		return false;
@@ -227,10 +234,46 @@ bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs
 			return false;
 	}
 	qemu->round_trips = trips + 1;
-	ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_core(qemu, regs);
+	return true;
+}
+
+static bool take_values(struct vb_qemu *qemu, const unsigned int *numbers, size_t count, uint64_t *values)
+{
+	bool ok = true;
+
 	for (size_t i = 0; i < count; i++)
 		ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_reg(qemu, numbers[i], &values[i]) && ok;
 	return ok;
+}
+
+bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs[17], const unsigned int *numbers,
+	size_t count, uint64_t *values)
+{
+	bool ok;
+
+	if (!ask_state(qemu, thread, numbers, count))
+		return false;
+	ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_core(qemu, regs);
+	return take_values(qemu, numbers, count, values) && ok;
+}
+
+bool vb_qemu_read_a64(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_a64 *regs, const unsigned int *numbers,
+	size_t count, uint64_t *values)
+{
+	bool ok;
+
+	if (!ask_state(qemu, thread, numbers, count))
+		return false;
+	ok = receive(qemu, REPLY_TIMEOUT_MS) && parse_a64(qemu, regs);
+	return take_values(qemu, numbers, count, values) && ok;
+}
+
+bool vb_qemu_write_a64(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_a64 *regs)
+{
+	char text[2 * A64_BYTES + 1];
+
+	to_hex(text, (const uint8_t *)regs, A64_BYTES);
+	return select_thread(qemu, thread) && command(qemu, "G%s", text) && is_ok(qemu, "to write registers");
 }
 
 bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17])
@@ -266,6 +309,22 @@ bool vb_qemu_write_reg(
 	return select_thread(qemu, thread) && command(qemu, "P%x=%s", number, text) && is_ok(qemu, "to write a register");
 }
 
+bool vb_qemu_read_vector(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value[2])
+{
+	if (!select_thread(qemu, thread) || !command(qemu, "p%x", number))
+		return false;
+	return qemu->packet_len == 32 && unhex(qemu->packet, (uint8_t *)value, 16) ? true :
+		fail(qemu, "QEMU does not give register %u", number);
+}
+
+bool vb_qemu_write_vector(struct vb_qemu *qemu, unsigned int thread, unsigned int number, const uint64_t value[2])
+{
+	char text[33];
+
+	to_hex(text, (const uint8_t *)value, 16);
+	return select_thread(qemu, thread) && command(qemu, "P%x=%s", number, text) && is_ok(qemu, "to write a register");
+}
+
 /* Memory, points, run control ----------------------------------------------------------------------------------- */
 
 bool vb_qemu_phys_read(struct vb_qemu *qemu, uint64_t addr, unsigned int len, void *data)
@@ -294,9 +353,10 @@ bool vb_qemu_phys_write(struct vb_qemu *qemu, uint64_t addr, unsigned int len, c
 	return true;
 }
 
-bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint32_t addr, unsigned int len)
+bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint64_t addr, unsigned int len)
 {
-	return command(qemu, "%c%u,%x,%x", insert ? 'Z' : 'z', kind, addr, len) && is_ok(qemu, "a breakpoint");
+	return command(qemu, "%c%u,%llx,%x", insert ? 'Z' : 'z', kind, (unsigned long long)addr, len) &&
+		is_ok(qemu, "a breakpoint");
 }
 
 bool vb_qemu_step_flags(struct vb_qemu *qemu, bool mask_interrupts, bool mask_timers)
@@ -349,7 +409,7 @@ static bool parse_stop(struct vb_qemu *qemu, struct vb_qemu_stop *ret)
 		ret->thread = (unsigned int)strtoul(dot + 1, NULL, 16) - 1;
 	if (watch) {
 		ret->watch = watch > text && (watch[-1] == 'r' || watch[-1] == 'a') ? watch[-1] : 'w';
-		ret->watch_addr = (uint32_t)strtoull(watch + 6, NULL, 16);
+		ret->watch_addr = strtoull(watch + 6, NULL, 16);
 	}
 	return true;
 }
@@ -525,8 +585,8 @@ static bool qmp_command(struct vb_qemu *qemu, const char *text)
 	}
 }
 
-/* GICv3 redistributors of the virt machine, where a core's own interrupts (0-31) are ruled. */
-#define REDISTRIBUTOR(thread) (0x080a0000ull + 0x20000ull * (thread) + 0x10000)
+/* Frames of the GICv3's redistributors, where a core's own interrupts (0-31) are ruled. */
+#define SGI_FRAME(qemu, thread) ((qemu)->redistributor + 0x20000ull * (thread) + 0x10000)
 enum { ISENABLER = 0x100, ICENABLER = 0x180, ISPENDR = 0x200, ICPENDR = 0x280 };
 
 /*
@@ -549,7 +609,7 @@ static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit,
 
 bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rouse *rouse)
 {
-	uint64_t base = REDISTRIBUTOR(thread);
+	uint64_t base = SGI_FRAME(qemu, thread);
 
 	return choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) &&
 		vb_qemu_phys_write(qemu, base + ISPENDR, 4, &rouse->bit);
@@ -557,7 +617,7 @@ bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rou
 
 bool vb_qemu_rouse_done(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_rouse *rouse)
 {
-	uint64_t base = REDISTRIBUTOR(thread);
+	uint64_t base = SGI_FRAME(qemu, thread);
 
 	return vb_qemu_phys_write(qemu, base + ICPENDR, 4, &rouse->bit) &&
 		(!rouse->enabled || vb_qemu_phys_write(qemu, base + ICENABLER, 4, &rouse->bit));
@@ -585,13 +645,18 @@ static const uint8_t *find_section(
 	return NULL;
 }
 
+static uint64_t be64(const uint8_t *p)
+{
+	return (uint64_t)be32(p) << 32 | be32(p + 4);
+}
+
 /*
  * The fields of a core, in the order QEMU has had them for ten years:
  *
  *     regs[16].4 xregs[32].8 pc.8 cpsr.4 spsr.4 banked_spsr[8].8 banked_r13[8].4 banked_r14[8].4 usr_regs[5].4
  *     fiq_regs[5].4
  */
-enum { AT_CPSR = 64 + 256 + 8, AT_SPSR = AT_CPSR + 4, AT_BANKED_SPSR = AT_SPSR + 4, AT_R13 = AT_BANKED_SPSR + 64,
+enum { AT_XREGS = 64, AT_PC = AT_XREGS + 256, AT_CPSR = AT_PC + 8, AT_SPSR = AT_CPSR + 4, AT_BANKED_SPSR = AT_SPSR + 4, AT_R13 = AT_BANKED_SPSR + 64,
 	AT_R14 = AT_R13 + 32, AT_USR = AT_R14 + 32, AT_FIQ = AT_USR + 20, CPU_SIZE = AT_FIQ + 20 };
 
 static bool parse_hidden(const uint8_t *cpu, const uint32_t core[17], struct vb_qemu_hidden *ret)
@@ -636,31 +701,75 @@ static void patch_current(const uint8_t *cpu, const uint32_t core[17], struct vb
 	}
 }
 
-bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret)
+/* The AArch32 registers follow from the saved status; the others are checked against what the stub says. */
+static bool parse_hidden_a64(const uint8_t *cpu, const struct vb_qemu_a64 *core, struct vb_qemu_hidden_a64 *ret)
 {
-	uint8_t *data = malloc(MAX_STATE);
-	const uint8_t *cpu, *common;
+	for (unsigned int i = 0; i < 31; i++)
+		if (be64(cpu + AT_XREGS + 8 * i) != core->x[i])
+			return false;
+	if (be64(cpu + AT_XREGS + 8 * 31) != core->sp || be64(cpu + AT_PC) != core->pc)
+		return false;
+	ret->cpsr = be32(cpu + AT_CPSR);
+	ret->aarch32 = ret->cpsr & 0x10;
+	for (unsigned int i = 0; i < 16; i++)
+		ret->r[i] = be32(cpu + 4 * i);
+	return ret->aarch32 || ret->cpsr == core->pstate;
+}
+
+/* The sections of a core in the state that QEMU would save: what the processor is and whether it waits. */
+struct saved {
+	uint8_t *data; /* the caller frees it */
+	const uint8_t *cpu;
+	bool waiting;
+};
+
+static bool save_state(struct vb_qemu *qemu, unsigned int thread, struct saved *ret)
+{
+	const uint8_t *common;
 	char text[256];
 	ssize_t len;
-	bool ok;
 
+	*ret = (struct saved){.data = malloc(MAX_STATE)};
 	snprintf(text, sizeof(text), "{'execute':'xen-save-devices-state','arguments':{'filename':'/proc/self/fd/%d',"
 		"'live':false}}", qemu->state_fd);
-	if (!data || !qmp_command(qemu, text)) {
-		free(data);
+	if (!ret->data || !qmp_command(qemu, text))
 		return false;
-	}
 	qemu->round_trips++;
-	len = pread(qemu->state_fd, data, MAX_STATE, 0);
-	cpu = len > 0 ? find_section(data, (size_t)len, "cpu", thread, CPU_SIZE) : NULL;
-	common = len > 0 ? find_section(data, (size_t)len, "cpu_common", thread, 8) : NULL;
-	ok = cpu && common && parse_hidden(cpu, core, ret);
+	len = pread(qemu->state_fd, ret->data, MAX_STATE, 0);
+	ret->cpu = len > 0 ? find_section(ret->data, (size_t)len, "cpu", thread, CPU_SIZE) : NULL;
+	common = len > 0 ? find_section(ret->data, (size_t)len, "cpu_common", thread, 8) : NULL;
+	ret->waiting = common && be32(common);
+	return ret->cpu && common;
+}
+
+static bool unknown_layout(struct vb_qemu *qemu)
+{
+	return fail(qemu, "the state that this QEMU saves has another layout than known");
+}
+
+bool vb_qemu_read_hidden(struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret)
+{
+	struct saved saved;
+	bool ok = save_state(qemu, thread, &saved) && parse_hidden(saved.cpu, core, ret);
+
 	if (ok) {
-		patch_current(cpu, core, ret);
-		ret->waiting = be32(common);
+		patch_current(saved.cpu, core, ret);
+		ret->waiting = saved.waiting;
 	}
-	free(data);
-	return ok ? true : fail(qemu, "the state that this QEMU saves has another layout than known");
+	free(saved.data);
+	return ok ? true : unknown_layout(qemu);
+}
+
+bool vb_qemu_read_hidden_a64(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_a64 *core,
+	struct vb_qemu_hidden_a64 *ret)
+{
+	struct saved saved;
+	bool ok = save_state(qemu, thread, &saved) && parse_hidden_a64(saved.cpu, core, ret);
+
+	if (ok)
+		ret->waiting = saved.waiting;
+	free(saved.data);
+	return ok ? true : unknown_layout(qemu);
 }
 
 /* Process ------------------------------------------------------------------------------------------------------- */
@@ -669,7 +778,6 @@ static bool make_memory(struct vb_qemu *qemu, unsigned int mib)
 {
 	void *map;
 
-	qemu->ram_base = RAM_BASE;
 	qemu->ram_size = (uint64_t)mib << 20;
 	qemu->ram_fd = memfd_create("guest-ram", 0);
 	if (qemu->ram_fd < 0 || ftruncate(qemu->ram_fd, (off_t)qemu->ram_size))
@@ -704,7 +812,7 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	snprintf(gdb, sizeof(gdb), "socket,id=gdb,fd=%d", fds->gdb);
 	snprintf(qmp, sizeof(qmp), "socket,id=qmp,fd=%d", fds->qmp);
 	const char *fixed[] = {
-		config->program, "-M", "virt,gic-version=3,memory-backend=ram", "-cpu", config->cpu, "-smp", smp, "-m", memory,
+		config->program, "-M", config->machine, "-cpu", config->cpu, "-smp", smp, "-m", memory,
 		"-object", backend, "-S", "-chardev", gdb, "-gdb", "chardev:gdb", "-chardev", qmp, "-mon",
 		"chardev=qmp,mode=control", "-nodefaults", "-nographic", "-monitor", "none", "-chardev", config->serial,
 		"-serial", "chardev:console",
@@ -775,7 +883,9 @@ static bool spawn(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 /* The stub stops the machine when somebody connects and may say so later: ask something with an unmistakable answer. */
 static bool synchronise(struct vb_qemu *qemu)
 {
-	if (!send_packet(qemu, "qSupported:multiprocess+;xmlRegisters=arm", 41))
+	static const char query[] = "qSupported:multiprocess+;xmlRegisters=arm";
+
+	if (!send_packet(qemu, query, sizeof(query) - 1))
 		return false;
 	do {
 		if (!receive(qemu, REPLY_TIMEOUT_MS))
@@ -784,16 +894,23 @@ static bool synchronise(struct vb_qemu *qemu)
 	return true;
 }
 
+static bool find_pc(struct vb_qemu *qemu)
+{
+	return vb_qemu_has_reg(qemu, "pc", qemu->a64 ? 64 : 32, &qemu->pc_number) ? true :
+		fail(qemu, "QEMU's target description has no PC");
+}
+
 bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 {
 	bool ok;
 
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .thread = -1};
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .thread = -1,
+		.ram_base = config->ram_base, .redistributor = config->redistributor, .a64 = config->a64};
 	ok = make_memory(qemu, config->ram_mib) && spawn(qemu, config);
 	if (ok && !synchronise(qemu))
 		ok = fail(qemu, "QEMU ended before it began (see its message above)");
 	ok = ok && qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
-		command(qemu, "Qqemu.PhyMemMode:1") && is_ok(qemu, "physical memory access");
+		find_pc(qemu) && command(qemu, "Qqemu.PhyMemMode:1") && is_ok(qemu, "physical memory access");
 	if (!ok) {
 		char error[sizeof(qemu->error)];
 

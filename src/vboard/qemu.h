@@ -20,6 +20,10 @@
 
 struct vb_qemu_config {
 	const char *program;
+	const char *machine; /* QEMU's -M argument; its RAM is the memory backend "ram" */
+	uint64_t ram_base; /* of that machine */
+	uint64_t redistributor; /* its GICv3's, of the first core; or 0 */
+	bool a64; /* a core with AArch64 */
 	const char *cpu; /* QEMU's name of it */
 	unsigned int cpus;
 	unsigned int ram_mib;
@@ -41,7 +45,7 @@ struct vb_qemu_stop {
 	unsigned int thread;
 	bool trap; /* SIGTRAP: a breakpoint, watchpoint or step; else it was asked to stop */
 	char watch; /* 'w', 'r', 'a' for a watchpoint hit, or 0 */
-	uint32_t watch_addr;
+	uint64_t watch_addr;
 };
 
 struct vb_qemu {
@@ -53,6 +57,9 @@ struct vb_qemu {
 	int qmp_fd; /* its monitor's */
 	int state_fd; /* where it saves its state to */
 	char error[192];
+	bool a64;
+	unsigned int pc_number; /* the PC's */
+	uint64_t redistributor;
 	bool running;
 	bool dead;
 	int thread; /* that the stub's g, p, G, P act on; -1: unknown */
@@ -84,20 +91,34 @@ bool vb_qemu_read_state(struct vb_qemu *qemu, unsigned int thread, uint32_t regs
 /* All 17; the CPSR is written last, so its mode must be the one the core is in. */
 bool vb_qemu_write_core(struct vb_qemu *qemu, unsigned int thread, const uint32_t regs[17]);
 
+/*
+ * The same for a core with AArch64. When it is in AArch32 state all this is stale: see vb_qemu_read_hidden_a64(). The
+ * exception level in pstate must stay as it is.
+ */
+struct vb_qemu_a64 {
+	uint64_t x[31], sp, pc;
+	uint32_t pstate;
+};
+bool vb_qemu_read_a64(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_a64 *regs, const unsigned int *numbers,
+	size_t count, uint64_t *values);
+bool vb_qemu_write_a64(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_a64 *regs);
+
 /* A register by its name in the target description and its size in bits; false if there is none. */
 bool vb_qemu_has_reg(const struct vb_qemu *qemu, const char *name, unsigned int bits, unsigned int *number);
 bool vb_qemu_read_reg(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t *value);
 bool vb_qemu_write_reg(
 	struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value, unsigned int bytes);
-#define VB_QEMU_REG_PC 15
-#define VB_QEMU_REG_CPSR 25
+/* The same of a register of 128 bits, low half first. */
+bool vb_qemu_read_vector(struct vb_qemu *qemu, unsigned int thread, unsigned int number, uint64_t value[2]);
+bool vb_qemu_write_vector(struct vb_qemu *qemu, unsigned int thread, unsigned int number, const uint64_t value[2]);
+#define VB_QEMU_REG_CPSR 25 /* of a core without AArch64 */
 
 /* Guest physical memory through QEMU (devices too); writes are seen by translated code. */
 bool vb_qemu_phys_read(struct vb_qemu *qemu, uint64_t addr, unsigned int len, void *data);
 bool vb_qemu_phys_write(struct vb_qemu *qemu, uint64_t addr, unsigned int len, const void *data);
 
 /* kind: the stub's number (1 hardware breakpoint, 2 write, 3 read, 4 access watchpoint); for all threads. */
-bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint32_t addr, unsigned int len);
+bool vb_qemu_point(struct vb_qemu *qemu, bool insert, unsigned int kind, uint64_t addr, unsigned int len);
 
 /* What a single step masks. */
 bool vb_qemu_step_flags(struct vb_qemu *qemu, bool mask_interrupts, bool mask_timers);
@@ -124,6 +145,15 @@ struct vb_qemu_hidden {
 };
 bool vb_qemu_read_hidden(
 	struct vb_qemu *qemu, unsigned int thread, const uint32_t core[17], struct vb_qemu_hidden *ret);
+
+/* The same of a core with AArch64: the state it is in, and its registers if that is AArch32. */
+struct vb_qemu_hidden_a64 {
+	bool waiting;
+	bool aarch32;
+	uint32_t r[16], cpsr; /* in AArch32 state only */
+};
+bool vb_qemu_read_hidden_a64(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_a64 *core,
+	struct vb_qemu_hidden_a64 *ret);
 
 /*
  * Makes a core that waits for an interrupt execute: an interrupt becomes pending, the caller lets the core step

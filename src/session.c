@@ -17,6 +17,7 @@ struct ost_session {
 	struct ost_session_host host;
 	char *cache_dir;
 	struct ost_kernel *kernel;
+	struct ost_cpu_state cpu;		/* of one core, as the kernel was looked for */
 	struct ost_external *external;
 	struct ost_decoder *decoder;
 	struct ost_record plan, record;		/* kept for their storage */
@@ -108,11 +109,22 @@ static void report_progress(void *ctx, const char *what, unsigned int done, unsi
 		s->host.progress(s->host.ctx, what, done, total);
 }
 
-static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state *cpus)
+/* Of the cores that are up; the first failure when none is. */
+static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state *cpus, unsigned int *ret_n)
 {
-	for (unsigned int i = 0; i < s->host.target->cores; i++)
-		OST_TRY(ost_core_ops(s->host.target->isa)->read_state(s->host.target, i, &cpus[i]));
-	return ost_ok();
+	struct ost_status first = ost_ok();
+
+	*ret_n = 0;
+	for (unsigned int i = 0; i < s->host.target->cores; i++) {
+		struct ost_status status = ost_core_ops(s->host.target->isa)->read_state(s->host.target, i, &cpus[*ret_n]);
+
+		if (ost_failed(status) && status.code != OST_ERR_STATE)
+			return status;
+		if (ost_failed(status) && !ost_failed(first))
+			first = status;
+		*ret_n += !ost_failed(status);
+	}
+	return *ret_n ? ost_ok() : first;
 }
 
 static struct ost_status find_kernel(struct ost_session *s, struct ost_kernel **ret)
@@ -120,14 +132,14 @@ static struct ost_status find_kernel(struct ost_session *s, struct ost_kernel **
 	struct ost_cpu_state cpus[OST_TARGET_MAX_CORES];
 	struct ost_kernel_request request = {
 		.cpus = cpus,
-		.n_cpus = s->host.target->cores,
 		.phys = s->host.phys,
 		.cache_dir = s->cache_dir,
 		.progress = report_progress,
 		.ctx = s,
 	};
 
-	OST_TRY(read_states(s, cpus));
+	OST_TRY(read_states(s, cpus, &request.n_cpus));
+	s->cpu = cpus[0];
 	return ost_kernel_find(&request, ret);
 }
 
@@ -204,40 +216,98 @@ static struct ost_status emit_event(void *ctx, const struct ost_event *event)
 
 /* ---- start ---- */
 
-static struct ost_status call_numbers(const struct ost_session_options *options, uint32_t *nr, const char **culprit)
+/* What the user named, by the numbers of each ABI that the kernel serves; a call may be there in one of them only. */
+struct call_numbers {
+	uint32_t *nr[OST_ABI_COUNT];		/* owned */
+	size_t nrs[OST_ABI_COUNT];
+};
+
+static void call_numbers_deinit(struct call_numbers *numbers)
 {
-	for (size_t i = 0; i < options->calls; i++) {
-		if (ost_failed(ost_syscall_number(OST_ABI_ARM, options->call[i], &nr[i]))) {
-			*culprit = options->call[i];
-			return ost_error(OST_ERR_ARGUMENT, "there is no such syscall: use names as strace prints them");
-		}
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++)
+		free(numbers->nr[abi]);
+}
+
+static bool serves_abi(const struct ost_layout *layout, enum ost_abi abi)
+{
+	for (unsigned int i = 0; i < layout->points; i++) {
+		if (layout->point[i].kind == OST_POINT_ENTRY && layout->point[i].abi == abi)
+			return true;
 	}
+	return false;
+}
+
+static struct ost_status call_numbers(const struct ost_layout *layout, const struct ost_session_options *options,
+		struct call_numbers *ret, const char **culprit)
+{
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++) {
+		ret->nr[abi] = calloc(options->calls + 1, sizeof(*ret->nr[abi]));
+		if (!ret->nr[abi])
+			return ost_error(OST_ERR_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < options->calls; i++) {
+		bool known = false;
+
+		for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++) {
+			uint32_t *nr = &ret->nr[abi][ret->nrs[abi]];
+
+			if (!serves_abi(layout, abi) || ost_failed(ost_syscall_number(abi, options->call[i], nr)))
+				continue;
+			ret->nrs[abi]++;
+			known = true;
+		}
+		*culprit = options->call[i];
+		if (!known)
+			return ost_error(OST_ERR_ARGUMENT, "there is no such syscall: use names as strace prints them");
+	}
+	*culprit = NULL;
 	return ost_ok();
 }
 
-static struct ost_status create_tracer(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
+/* The program's tables by their place in memory, where a core's own load cannot get at them. */
+static struct ost_status read_user(void *ctx, const struct ost_task *task, uint64_t va, void *buf, size_t len)
 {
-	struct ost_trace_hooks hooks = { .ctx = s, .plan = plan_event, .emit = emit_event };
+	struct ost_session *s = ctx;
+	struct ost_cpu_state regime;
+	struct ost_status status;
+	struct ost_vm vm;
+
+	OST_TRY(ost_kernel_user_regime(s->kernel, &s->cpu, task->addr, &regime));
+	OST_TRY(ost_vm_init(&vm, s->host.phys, &regime, 0));
+	status = ost_mem_read(&vm.mem, va, buf, len);
+	ost_vm_deinit(&vm);
+	return status;
+}
+
+static struct ost_status create_external(struct ost_session *s, const struct ost_session_options *o,
+		const struct call_numbers *numbers)
+{
+	struct ost_trace_hooks hooks = { .ctx = s, .plan = plan_event, .emit = emit_event, .read_user = read_user };
 	uint32_t reserved[OST_TARGET_MAX_CORES] = { 0 };
-	uint32_t *nr = calloc(o->calls + 1, sizeof(*nr));
 	struct ost_trace_config config = {
 		.layout = ost_kernel_layout(s->kernel),
 		.filter = {
 			.pid = o->pid, .pids = o->pids, .tgid = o->tgid, .tgids = o->tgids, .comm = o->comm, .comms = o->comms,
-			.no_follow = o->no_follow, .calls[OST_ABI_ARM] = { nr, o->calls },
+			.no_follow = o->no_follow,
 		},
 		.units_reserved = reserved,
 	};
-	struct ost_status status;
 
-	if (!nr)
-		return ost_error(OST_ERR_NOMEM, "out of memory");
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++)
+		config.filter.calls[abi] = (struct ost_trace_calls){ numbers->nr[abi], numbers->nrs[abi] };
 	for (unsigned int i = 0; i < s->host.target->cores; i++)
 		reserved[i] = s->host.units_used(s->host.ctx, i);
-	status = call_numbers(o, nr, culprit);
+	return ost_external_create(s->host.target, &config, &hooks, &s->external);
+}
+
+static struct ost_status create_tracer(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
+{
+	struct call_numbers numbers = { .nrs = { 0 } };
+	struct ost_status status = call_numbers(ost_kernel_layout(s->kernel), o, &numbers, culprit);
+
 	if (!ost_failed(status))
-		status = ost_external_create(s->host.target, &config, &hooks, &s->external);
-	free(nr);
+		status = create_external(s, o, &numbers);
+	call_numbers_deinit(&numbers);
 	return status;
 }
 
@@ -341,6 +411,18 @@ bool ost_session_busy(const struct ost_session *s)
 
 /* ---- serve, stop ---- */
 
+/* Others may set and remove breakpoints of their own meanwhile. */
+static void tell_shared(struct ost_session *s)
+{
+	uint32_t shared = 0;
+
+	for (unsigned int i = 0; i < s->host.target->cores; i++) {
+		if (s->host.units_used(s->host.ctx, i) & ~ost_external_units(s->external, i))
+			shared |= 1u << i;
+	}
+	ost_external_share(s->external, shared);
+}
+
 struct ost_status ost_session_serve(struct ost_session *s, uint64_t budget_ns, uint32_t away, uint32_t halt_wanted,
 		uint32_t *ret_foreign)
 {
@@ -350,6 +432,7 @@ struct ost_status ost_session_serve(struct ost_session *s, uint64_t budget_ns, u
 	*ret_foreign = 0;
 	if (!s->running)
 		return ost_ok();
+	tell_shared(s);
 	status = ost_external_poll(s->external, budget_ns, 0, away, halt_wanted, &result);
 	*ret_foreign = result.foreign;
 	if (ost_failed(status))

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <target/target.h>
 
+#include "kernel/btf.h"
 #include "ocd/adapter.h"
 #include "ocd/commands.h"
 #include "session.h"
@@ -217,6 +218,54 @@ static void plural_cores(struct command_invocation *cmd, struct site *site)
 		command_print_sameline(cmd, "%s%s", i ? ", " : "", ost_adapter_core_name(site->adapter, i));
 }
 
+/* ---- a kernel's type information, for comparison ---- */
+
+static int report_differences(struct command_invocation *cmd, const struct ost_btf_report *report)
+{
+	for (unsigned int i = 0; i < report->checks; i++) {
+		const struct ost_btf_check *c = &report->check[i];
+
+		if (c->found != OST_NO_OFFSET && c->told != OST_NO_OFFSET && c->found != c->told)
+			command_print(cmd, "openst: %s.%s was found at 0x%" PRIx32 ", BTF says 0x%" PRIx32, c->type, c->member,
+				c->found, c->told);
+	}
+	return refuse(cmd, "BTF and what was found do not agree: is it this kernel's file?");
+}
+
+static int check_btf(struct command_invocation *cmd, const struct ost_btf *btf, struct ost_kernel *kernel,
+		const char *path)
+{
+	const char *banner = ost_kernel_banner(kernel);
+	struct ost_btf_report offsets;
+	struct ost_status status;
+
+	if (banner && !ost_btf_fits(btf, banner)) {
+		command_print(cmd, "openst: %s is another kernel's: %s", path, ost_btf_banner(btf));
+		return ERROR_FAIL;
+	}
+	status = ost_btf_compare(btf, ost_kernel_layout(kernel), &offsets);
+	if (ost_failed(status))
+		return report(cmd, status, path);
+	if (offsets.differing)
+		return report_differences(cmd, &offsets);
+	LOG_INFO("openst: %u offsets are as BTF says", offsets.agreeing);
+	return ERROR_OK;
+}
+
+/* Hold what was found against the file at path. Whoever disagrees is told, and nothing is traced on doubtful offsets. */
+static int site_check_btf(struct command_invocation *cmd, struct site *site, const char *path)
+{
+	struct ost_btf *btf;
+	struct ost_status status = ost_btf_open(path, &btf);
+	int retval;
+
+	if (ost_failed(status))
+		return report(cmd, status, path);
+	retval = check_btf(cmd, btf, ost_session_kernel(site->session), path);
+	ost_btf_close(btf);
+	return retval;
+}
+
 /* ---- tracing ---- */
 
 /* As long as there is something on the target that could not be taken off, polling stays ours and goes on trying. */
@@ -291,7 +340,8 @@ static int site_clean(struct command_invocation *cmd, struct site *site, unsigne
 	return ERROR_OK;
 }
 
-static int site_start(struct command_invocation *cmd, struct site *site, const struct ost_session_options *options)
+static int site_start(struct command_invocation *cmd, struct site *site, const struct ost_session_options *options,
+		const char *btf)
 {
 	const char *culprit = NULL;
 	struct ost_status status;
@@ -300,6 +350,8 @@ static int site_start(struct command_invocation *cmd, struct site *site, const s
 
 	if (retval == ERROR_OK)
 		retval = site_clean(cmd, site, &found);
+	if (retval == ERROR_OK && btf)
+		retval = site_check_btf(cmd, site, btf);
 	if (retval != ERROR_OK)
 		return retval;
 	status = ost_session_start(site->session, options, ost_adapter_away(site->adapter), &culprit);
@@ -320,6 +372,7 @@ struct start_options {
 	const char *comm[MAX_LIST];
 	const char *call[MAX_LIST];
 	char *calls;				/* owned: the text that call[] points into */
+	const char *btf;
 };
 
 /* What an option does with its word; true when the word is good. */
@@ -385,6 +438,12 @@ static bool option_output(struct start_options *options, const char *word)
 	return *word;
 }
 
+static bool option_btf(struct start_options *options, const char *word)
+{
+	options->btf = word;
+	return *word;
+}
+
 static bool option_string(struct start_options *options, const char *word)
 {
 	long value;
@@ -426,6 +485,7 @@ static const struct {
 	{ "-e", true, option_calls, "names of syscalls, separated by commas, once (64 of them at most)" },
 	{ "-o", true, option_output, "a file's name" },
 	{ "-s", true, option_string, "a number of bytes from 1 to 65536" },
+	{ "-btf", true, option_btf, "the name of a file: vmlinux, vmlinuz or BTF" },
 	{ "-v", false, option_flag, NULL },
 	{ "-t", false, option_flag, NULL },
 	{ "-tt", false, option_flag, NULL },
@@ -436,7 +496,7 @@ static const struct {
 };
 
 #define START_USAGE "[-pid N] [-tgid N] [-comm NAME] [-e CALL[,CALL...]] [-o FILE] [-s BYTES] [-v] " \
-	"[-t|-tt|-ttt|-r] [-T] [-no-follow]"
+	"[-t|-tt|-ttt|-r] [-T] [-no-follow] [-btf FILE]"
 
 static int parse_option(struct command_invocation *cmd, struct start_options *options, unsigned int *i)
 {
@@ -481,7 +541,7 @@ COMMAND_HELPER(start_site, const struct start_options *options)
 		return retval;
 	if (ost_session_busy(site->session))
 		return refuse(CMD, "a trace is running already: openst_stop ends it");
-	retval = site_start(CMD, site, &options->session);
+	retval = site_start(CMD, site, &options->session, options->btf);
 	if (retval != ERROR_OK)
 		site_destroy(site);
 	return retval;
@@ -608,8 +668,9 @@ static void print_points(struct command_invocation *cmd, struct ost_kernel *kern
 
 		if (ost_failed(ost_kernel_symbol_at(kernel, layout->point[i].addr, name, &offset)))
 			strcpy(name, "?");
-		command_print(cmd, "%s: 0x%" PRIx64 " %s+0x%" PRIx64 " (0x%08" PRIx32 ")", point_names[layout->point[i].kind],
-			layout->point[i].addr, name, offset, layout->point[i].insn);
+		command_print(cmd, "%s%s: 0x%" PRIx64 " %s+0x%" PRIx64 " (0x%08" PRIx32 ")", point_names[layout->point[i].kind],
+			layout->point[i].abi == OST_ABI_COMPAT ? ", 32-bit" : "", layout->point[i].addr, name, offset,
+			layout->point[i].insn);
 	}
 }
 
@@ -654,14 +715,15 @@ COMMAND_HANDLER(handle_kernel)
 	struct site *site;
 	int retval;
 
-	if (CMD_ARGC)
+	if (CMD_ARGC && (CMD_ARGC != 2 || strcmp(CMD_ARGV[0], "-btf")))
 		return ERROR_COMMAND_SYNTAX_ERROR;
 	retval = site_get(CMD, &site);
 	if (retval == ERROR_OK && !ost_session_kernel(site->session))
 		retval = site_attach(CMD, site);
-	if (retval == ERROR_OK)
-		print_kernel(CMD, ost_session_kernel(site->session));
-	return retval;
+	if (retval != ERROR_OK)
+		return retval;
+	print_kernel(CMD, ost_session_kernel(site->session));
+	return CMD_ARGC ? site_check_btf(CMD, site, CMD_ARGV[1]) : ERROR_OK;
 }
 
 COMMAND_HANDLER(handle_clean)
@@ -721,7 +783,7 @@ static const struct command_registration openst_group[] = {
 		.handler = handle_kernel,
 		.mode = COMMAND_EXEC,
 		.help = "find the running kernel and show what was found, and how many bytes were read for it",
-		.usage = "",
+		.usage = "[-btf FILE]",
 	},
 	{
 		.name = "clean",

@@ -22,7 +22,12 @@
 #define OFF_PID 0x500u
 #define OFF_TGID 0x504u
 #define OFF_PARENT 0x50cu
+#define OFF_LEADER 0x524u
+#define OFF_TASKS 0x300u
 #define OFF_COMM 0x6f8u
+#define OFF_SIGNAL 0x740u
+#define OFF_NODE 0x640u
+#define SIGNAL(n) ((STACK(n) & ~0xfffu) + 0x100)
 
 enum { GETPPID = 64, OPENAT = 322, READ = 3, EXECVE = 11, EXIT_CALL = 1, EXIT_GROUP = 248, NANOSLEEP = 162, FORK = 2 };
 
@@ -33,6 +38,8 @@ static struct ost_layout layout;
 /* What emit() was told, as text: one line an event. */
 static char told[65536];
 static bool plan_final, fail_emit;
+static bool keeps_pids;				/* the kernel, in CONTEXTIDR */
+static int32_t pid_of[4];
 static unsigned int plans;
 
 static void good(struct ost_status status)
@@ -122,15 +129,36 @@ static const struct ost_trace_hooks hooks = { .ctx = &layout, .plan = plan, .emi
 
 /* ---- the script's world ---- */
 
+static void make_list(uint32_t head, uint32_t next)
+{
+	fake_write32(fake, head, next);
+	fake_write32(fake, head + 4, next);
+}
+
+static void make_alone(unsigned int n, unsigned int threads)
+{
+	fake_write32(fake, TASK(n) + OFF_SIGNAL, SIGNAL(n));
+	fake_write32(fake, SIGNAL(n), 1);
+	fake_write32(fake, SIGNAL(n) + 4, threads);
+	fake_write32(fake, SIGNAL(n) + 8, threads);
+	make_list(SIGNAL(n) + 16, TASK(n) + OFF_NODE);
+	make_list(TASK(n) + OFF_NODE, SIGNAL(n) + 16);
+}
+
 static void make_task(unsigned int n, int32_t pid, int32_t tgid, const char *comm, unsigned int parent)
 {
 	char name[OST_COMM_LEN] = { 0 };
 
 	strncpy(name, comm, sizeof(name) - 1);
+	pid_of[n] = pid;
 	fake_write32(fake, TASK(n) + OFF_PID, (uint32_t)pid);
 	fake_write32(fake, TASK(n) + OFF_TGID, (uint32_t)tgid);
 	fake_write32(fake, TASK(n) + OFF_PARENT, TASK(parent));
+	fake_write32(fake, TASK(n) + OFF_LEADER, TASK(n));
 	fake_write(fake, TASK(n) + OFF_COMM, name, sizeof(name));
+	make_list(TASK(n) + OFF_PARENT + 8, TASK(n) + OFF_PARENT + 8);
+	make_list(TASK(n) + OFF_TASKS, TASK(n) + OFF_TASKS);
+	make_alone(n, 1);
 }
 
 static void add_point(enum ost_point_kind kind, uint32_t addr, uint32_t insn)
@@ -152,7 +180,9 @@ static void world(unsigned int cores)
 	fake_page(fake, HEAP, true);
 	layout = (struct ost_layout){
 		.isa = OST_ISA_V7, .current = OST_CURRENT_R9_TASK, .task_pid = OFF_PID, .task_tgid = OFF_TGID,
-		.task_comm = OFF_COMM, .task_real_parent = OFF_PARENT, .page_offset = 0xc0000000, .thread_size = 8192,
+		.task_comm = OFF_COMM, .task_real_parent = OFF_PARENT,
+		.task_group_leader = OFF_LEADER, .task_tasks = OFF_TASKS,
+		.page_offset = 0xc0000000, .thread_size = 8192,
 	};
 	add_point(OST_POINT_ENTRY, ENTRY, 0xe599a000);
 	add_point(OST_POINT_EXIT, EXIT, 0xe5ad0008);
@@ -164,7 +194,7 @@ static void world(unsigned int cores)
 	make_task(2, 102, 100, "thread", 3);
 	make_task(3, 1, 1, "init", 3);
 	told[0] = 0;
-	plan_final = fail_emit = false;
+	plan_final = fail_emit = keeps_pids = false;
 	plans = 0;
 }
 
@@ -175,6 +205,7 @@ static struct fake_state *at_task(unsigned int core, unsigned int n, uint32_t pc
 	s->r[9] = TASK(n);
 	s->tpidruro = TASK(n);
 	s->tpidrprw = 0x3e000000;
+	s->contextid = keeps_pids ? (uint32_t)pid_of[n] : 0;
 	s->r[13] = STACK(n);
 	return s;
 }
@@ -812,6 +843,235 @@ START_TEST(link_fails_in_second_stop)
 }
 END_TEST
 
+/* ---- context IDs ---- */
+
+static void start_pid(int32_t pid)
+{
+	keeps_pids = true;
+	start(&(struct ost_trace_filter){ .pid = &pid, .pids = 1 });
+}
+
+/* Calls of two tasks until breakpoints are linked. */
+static void make_linked(void)
+{
+	for (int i = 0; i < 3; i++) {
+		call(0, 0, GETPPID, 0, 0, 0, 1);
+		call(0, 1, GETPPID, 0, 0, 0, 1);
+	}
+	run();
+	ck_assert_msg(ost_external_filtering(ext).linked, "%s", ost_external_filtering(ext).reason);
+	ck_assert_uint_eq(ost_external_filtering(ext).context, 100);
+	told[0] = 0;
+}
+
+/* The script, which has an end, starts anew. */
+static void run_calls(unsigned int n, int calls)
+{
+	run();
+	ck_assert_uint_eq(fake->core[0].at, fake->core[0].places);
+	fake->core[0].at = fake->core[0].places = 0;
+	for (int i = 0; i < calls; i++)
+		call(0, n, GETPPID, 0, 0, 0, 1);
+	run();
+}
+
+START_TEST(linked)
+{
+	uint64_t hits;
+
+	start_pid(100);
+	ck_assert_str_eq(ost_external_filtering(ext).reason, "the selected process has not made a call yet");
+	call(0, 0, GETPPID, 0, 0, 0, 1);
+	run();
+	ck_assert(!ost_external_filtering(ext).linked);
+	make_linked();
+	hits = ost_external_stats(ext)->hits;
+	for (int i = 0; i < 50; i++)
+		call(0, 1, GETPPID, 0, 0, 0, 1);
+	ck_assert_uint_eq(run(), 0);
+	ck_assert_uint_eq(ost_external_stats(ext)->hits, hits);
+	call(0, 0, GETPPID, 0, 0, 0, 7);
+	call(0, 1, GETPPID, 0, 0, 0, 1);
+	call(0, 0, GETPPID, 0, 0, 0, 8);
+	ck_assert_uint_eq(run(), 4);
+	ck_assert_str_eq(told, "entry 100:first nr=64\nexit 100:first nr=64 =7\nentry 100:first nr=64\nexit 100:first nr=64 =8\n");
+	stop();
+}
+END_TEST
+
+/* A child is traced from its first instruction, and until it is gone nobody is filtered out by hardware. */
+START_TEST(linked_fork)
+{
+	struct fake_state *s;
+
+	start_pid(100);
+	make_linked();
+	entry(0, 0, FORK, 0, 0, 0);
+	run();
+	ck_assert(!ost_external_filtering(ext).linked);
+	make_task(1, 103, 103, "first", 0);
+	make_list(TASK(0) + OFF_PARENT + 8, TASK(1) + OFF_PARENT + 16);
+	s = at_task(0, 1, CHILD);
+	s->r[5] = 0;
+	leave(0, 0, 103, EXIT);
+	call(0, 1, GETPPID, 0, 0, 0, 100);
+	for (int i = 0; i < 40; i++)
+		call(0, 0, GETPPID, 0, 0, 0, 1);
+	run();
+	ck_assert_ptr_nonnull(strstr(told, "entry 100:first nr=2\nchild 103:first nr=0\nexit 100:first nr=2 =103\n"
+		"entry 103:first nr=64\nexit 103:first nr=64 =100\n"));
+	ck_assert(!ost_external_filtering(ext).linked);
+	ck_assert_str_eq(ost_external_filtering(ext).reason, "the selected process has threads or children");
+	/* the parent does not know it any more, but it lives */
+	make_list(TASK(0) + OFF_PARENT + 8, TASK(0) + OFF_PARENT + 8);
+	for (int i = 0; i < 80; i++)
+		call(0, 0, GETPPID, 0, 0, 0, 1);
+	run();
+	ck_assert(!ost_external_filtering(ext).linked);
+	ck_assert_str_eq(ost_external_filtering(ext).reason, "tasks that the selected process has made are still there");
+	make_list(TASK(1) + OFF_TASKS, 0x122);
+	run_calls(0, 200);
+	ck_assert_msg(ost_external_filtering(ext).linked, "%s", ost_external_filtering(ext).reason);
+	ck_assert_uint_eq(ost_external_filtering(ext).switches, 3);
+	ck_assert_uint_eq(ost_external_stats(ext)->lost, 0);
+	stop();
+}
+END_TEST
+
+START_TEST(linked_not)
+{
+	static const char *const reasons[] = {
+		"the selected process has threads or children", "the selected process has threads or children",
+		"the kernel does not keep PIDs in CONTEXTIDR", "no breakpoint unit that compares context IDs is free",
+		"no single process is selected",
+	};
+	struct ost_trace_config config = { .layout = &layout };
+	int32_t pid[2] = { 100, 101 };
+	uint32_t reserved[1] = { 0x20 };
+
+	keeps_pids = _i != 2;
+	config.filter = (struct ost_trace_filter){ .pid = pid, .pids = _i == 4 ? 2 : 1 };
+	if (_i == 0)
+		make_alone(0, 2);
+	if (_i == 1)
+		make_list(TASK(0) + OFF_PARENT + 8, TASK(1) + OFF_PARENT + 16);
+	if (_i == 3) {
+		config.units_reserved = reserved;
+		fake->core[0].bvr[4] = 0x1234;
+		fake->core[0].bcr[4] = 0x1e5;
+		layout.points = 3;
+	}
+	good(ost_external_create(&fake->target, &config, &hooks, &ext));
+	good(ost_external_start(ext, 0));
+	for (int i = 0; i < 10; i++) {
+		call(0, 0, GETPPID, 0, 0, 0, 1);
+		call(0, 1, GETPPID, 0, 0, 0, 1);
+	}
+	ck_assert_uint_eq(run(), 40);
+	ck_assert(!ost_external_filtering(ext).linked);
+	ck_assert_str_eq(ost_external_filtering(ext).reason, reasons[_i]);
+	fake->core[0].bcr[4] = 0;
+	good(ost_external_stop(ext, 0));
+}
+END_TEST
+
+/* With "-no_follow" nobody but the one thread is asked for, whatever it makes. */
+START_TEST(linked_no_follow)
+{
+	int32_t pid = 100;
+
+	keeps_pids = true;
+	make_alone(0, 2);
+	start(&(struct ost_trace_filter){ .pid = &pid, .pids = 1, .no_follow = true });
+	make_linked();
+	call(0, 0, FORK, 0, 0, 0, 104);
+	call(0, 0, GETPPID, 0, 0, 0, 7);
+	ck_assert_uint_eq(run(), 4);
+	ck_assert(ost_external_filtering(ext).linked);
+	stop();
+}
+END_TEST
+
+/* Every core gets the same, and one that was down gets it when it is back. */
+START_TEST(linked_cores)
+{
+	start_pid(100);
+	fake->core[1].prsr = 0;
+	make_linked();
+	ck_assert_uint_eq(fake->core[0].bcr[4], OST_CORE_BCR_LINKED(5));
+	fake->core[1].prsr = 1;
+	memset(fake->core[1].bcr, 0, sizeof(fake->core[1].bcr));
+	for (int i = 0; i < 100; i++)
+		run();
+	ck_assert_uint_eq(fake->core[1].bcr[5], OST_CORE_BCR_CONTEXT);
+	ck_assert_uint_eq(fake->core[1].bvr[5], 100);
+	for (unsigned int unit = 1; unit < 5; unit++)
+		ck_assert_uint_eq(fake->core[1].bcr[unit], OST_CORE_BCR_LINKED(5));
+	call(1, 1, GETPPID, 0, 0, 0, 1);
+	call(1, 0, GETPPID, 0, 0, 0, 7);
+	ck_assert_uint_eq(run(), 2);
+	entry(1, 0, FORK, 0, 0, 0);
+	run();
+	for (unsigned int core = 0; core < 2; core++) {
+		for (unsigned int unit = 1; unit < 6; unit++)
+			ck_assert_uint_eq(fake->core[core].bcr[unit], OST_CORE_BCR_OURS);
+	}
+	stop();
+}
+END_TEST
+
+/* A tracer that died leaves them linked: they are recognised. */
+START_TEST(linked_leftovers)
+{
+	unsigned int found;
+
+	start_pid(100);
+	make_linked();
+	good(ost_external_clean(&fake->target, 0, &found));
+	ck_assert_uint_eq(found, 5);
+	for (unsigned int unit = 0; unit < FAKE_UNITS; unit++)
+		ck_assert_uint_eq(fake->core[0].bcr[unit], 0);
+	good(ost_external_stop(ext, 0));
+}
+END_TEST
+
+/* The link fails anywhere while breakpoints are linked and unlinked: no event is lost but a string. */
+START_TEST(linked_link_fails)
+{
+	struct ost_external_result result;
+	struct fake_state *s;
+
+	for (unsigned int flush = 1; flush <= 40; flush++) {
+		for (unsigned int after = 0; after < 60; after += 7) {
+			world(1);
+			fake->dead_regs = 1u << 12;
+			start_pid(100);
+			call(0, 0, GETPPID, 0, 0, 0, 1);
+			call(0, 1, GETPPID, 0, 0, 0, 1);
+			call(0, 0, GETPPID, 0, 0, 0, 2);
+			call(0, 0, GETPPID, 0, 0, 0, 3);
+			entry(0, 0, FORK, 0, 0, 0);
+			s = at_task(0, 2, CHILD);
+			s->r[5] = 0;
+			leave(0, 0, 102, EXIT);
+			fake->fail_flush = fake->flushes + flush;
+			fake->fail_after = after;
+			fake->fails = 1 + _i;
+			for (unsigned int i = 0; i < 60; i++) {
+				struct ost_status status = ost_external_poll(ext, 1000000000, 0, 0, 0, &result);
+
+				ck_assert(!ost_failed(status) || status.code == OST_ERR_LINK);
+			}
+			ck_assert_msg(!strcmp(told, "entry 100:first nr=64\nexit 100:first nr=64 =1\n"
+				"entry 100:first nr=64\nexit 100:first nr=64 =2\nentry 100:first nr=64\nexit 100:first nr=64 =3\n"
+				"entry 100:first nr=2\nchild 102:thread nr=0\nexit 100:first nr=2 =102\n"),
+				"flush %u after %u:\n%s", flush, after, told);
+			stop();
+		}
+	}
+}
+END_TEST
+
 START_TEST(forget)
 {
 	start(NULL);
@@ -855,6 +1115,12 @@ int main(void)
 	tcase_add_test(one, thread_info_kernel);
 	tcase_add_test(one, word_changed);
 	tcase_add_test(one, forget);
+	tcase_add_test(one, linked);
+	tcase_add_test(one, linked_fork);
+	tcase_add_loop_test(one, linked_not, 0, 5);
+	tcase_add_test(one, linked_no_follow);
+	tcase_add_test(one, linked_leftovers);
+	tcase_add_loop_test(one, linked_link_fails, 0, 2);
 	tcase_add_loop_test(one, link_fails_anywhere, 1, 4);
 	tcase_add_loop_test(one, link_fails_in_second_stop, 1, 4);
 	suite_add_tcase(suite, one);
@@ -862,6 +1128,7 @@ int main(void)
 	tcase_add_test(two, two_cores);
 	tcase_add_test(two, foreign_stops);
 	tcase_add_test(two, core_goes_down);
+	tcase_add_test(two, linked_cores);
 	suite_add_tcase(suite, two);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -270,15 +270,26 @@ static bool privileged(const struct fake_state *s)
 	return (s->cpsr & 31) != 16;
 }
 
+/* Of six units the last two compare context IDs. */
+static bool context_matches(const struct fake_core *c, unsigned int i)
+{
+	return i >= FAKE_UNITS - 2 && i < FAKE_UNITS && (c->bcr[i] & 1) && (c->bcr[i] >> 20 & 15) == 3 &&
+				c->bvr[i] == c->s.contextid;
+}
+
 static bool unit_matches(const struct fake_core *c, unsigned int i)
 {
-	uint32_t bcr = c->bcr[i];
+	uint32_t bcr = c->bcr[i], kind = bcr >> 20 & 15;
 	bool mode = privileged(&c->s) ? bcr >> 1 & 1 : bcr >> 2 & 1;
 	bool at = c->bvr[i] == (c->s.r[15] & ~3u);
 
 	if (!(bcr & 1) || !mode || (bcr >> 5 & 15) != 15)
 		return false;
-	return bcr & 1u << 22 ? !at : at;
+	if (kind == 1)
+		return at && context_matches(c, bcr >> 16 & 15);
+	if (kind == 3)
+		return false;
+	return kind == 4 ? !at : at;
 }
 
 static bool breaks(const struct fake_core *c)

@@ -151,7 +151,7 @@ struct ost_core_ops {
 	struct ost_status (*restart)(struct ost_core *core);
 	/* Breakpoint units: all of them, 1 flush. */
 	struct ost_status (*read_units)(struct ost_core *core, uint64_t *bvr, uint32_t *bcr);
-	/* Also noted in unit_bcr[], which is what a unit that was borrowed for a step gets back. */
+	/* Also noted in unit_bvr[] and unit_bcr[], which are what a unit that was borrowed for a step gets back. */
 	void (*queue_unit)(struct ost_core *core, unsigned int unit, uint64_t bvr, uint32_t bcr);
 	/* bvr: two words, the low one first. */
 	void (*queue_read_unit)(struct ost_core *core, unsigned int unit, uint32_t *bvr, uint32_t *bcr);
@@ -176,7 +176,8 @@ struct ost_core {
 	const struct ost_target *target;	/* borrowed */
 	unsigned int index;			/* of the target's cores */
 	unsigned int units, context_units;	/* breakpoint units; the last so many compare context IDs */
-	uint32_t unit_bcr[OST_CORE_MAX_UNITS];	/* as last queued by us */
+	uint64_t unit_bvr[OST_CORE_MAX_UNITS];	/* as last queued by us */
+	uint32_t unit_bcr[OST_CORE_MAX_UNITS];
 	bool halted;				/* as last polled */
 	enum ost_core_reason reason;
 	uint64_t reg[OST_CORE_REGS];		/* as of this stop; those in `have` */

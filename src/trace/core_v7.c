@@ -243,6 +243,7 @@ static void put_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, 
 static void v7_queue_unit(struct ost_core *base, unsigned int unit, uint64_t bvr, uint32_t bcr)
 {
 	put_unit(v7_of(base), unit, (uint32_t)bvr, bcr);
+	base->unit_bvr[unit] = bvr;
 	base->unit_bcr[unit] = bcr;
 }
 
@@ -280,6 +281,7 @@ static void v7_queue_enable(struct ost_core *base, bool on)
 static const uint32_t special[OST_CORE_REGS] = {
 	[OST_CORE_PC] = MOV_R12_PC,
 	[OST_CORE_PSR] = MRS_R12_CPSR,
+	[OST_CORE_CONTEXTID] = READ_CP15(0u, 13u, 0u, 1u),
 	[OST_V7_DACR] = READ_CP15(0u, 3u, 0u, 0u),
 	[OST_V7_DFSR] = READ_CP15(0u, 5u, 0u, 0u),
 	[OST_V7_DFAR] = READ_CP15(0u, 6u, 0u, 0u),

@@ -34,15 +34,9 @@ static void queue_check(struct ost_external *ext, struct ost_hit_cpu *cpu)
 	cpu->core->ops->queue_read_unit(cpu->core, cpu->unit[cpu->checked], cpu->check_bvr, &cpu->check_bcr);
 }
 
-static void queue_points(struct ost_external *ext, struct ost_hit_cpu *cpu)
-{
-	for (unsigned int i = 0; i < ext->layout.points; i++)
-		cpu->core->ops->queue_unit(cpu->core, cpu->unit[i], ext->layout.point[i].addr, OST_CORE_BCR_OURS);
-}
-
 static void queue_arm(struct ost_external *ext, struct ost_hit_cpu *cpu)
 {
-	queue_points(ext, cpu);
+	ost_context_queue(ext, cpu);
 	cpu->core->ops->queue_enable(cpu->core, true);
 }
 
@@ -60,13 +54,13 @@ static struct ost_status rearm(struct ost_external *ext, struct ost_hit_cpu *cpu
 static struct ost_status after_check(struct ost_external *ext, struct ost_hit_cpu *cpu)
 {
 	const struct ost_core *core = cpu->core;
+	unsigned int unit = cpu->unit[cpu->checked];
 	uint64_t bvr = cpu->check_bvr[0] | (uint64_t)cpu->check_bvr[1] << 32;
 
 	if (!cpu->checking)
 		return ost_ok();
 	cpu->checking = false;
-	if (cpu->check_bcr == core->unit_bcr[cpu->unit[cpu->checked]] && core->ops->enabled(core) &&
-				bvr == ext->layout.point[cpu->checked].addr)
+	if (cpu->check_bcr == core->unit_bcr[unit] && bvr == core->unit_bvr[unit] && core->ops->enabled(core))
 		return ost_ok();
 	return core->halted ? ost_ok() : rearm(ext, cpu);
 }
@@ -198,6 +192,7 @@ static struct ost_status run_turn(struct ost_external *ext, struct turn *turn, u
 	unsigned int idle = 0, served = 0;
 
 	OST_TRY(repair_all(ext, turn->away));
+	OST_TRY(ost_context_settle(ext));
 	for (;;) {
 		bool polled = !served;
 
@@ -339,26 +334,6 @@ struct ost_status ost_external_clean(struct ost_target *target, uint32_t away, u
 	return first;
 }
 
-/* From the top: OpenOCD and its users take them from the bottom. */
-static struct ost_status choose_units(struct ost_external *ext, unsigned int index)
-{
-	struct ost_hit_cpu *cpu = &ext->cpu[index];
-	unsigned int unit = cpu->core->units;
-
-	cpu->units = 0;
-	for (unsigned int i = 0; i < ext->layout.points; i++) {
-		do {
-			if (!unit)
-				return ost_error_at(OST_ERR_LIMIT,
-					"too few free hardware breakpoints: remove yours ('rbp all') and try again", index);
-			unit--;
-		} while ((cpu->found_bcr[unit] & 1) || (ext->reserved[index] & 1u << unit));
-		cpu->unit[i] = unit;
-		cpu->units |= 1u << unit;
-	}
-	return ost_ok();
-}
-
 static struct ost_status verify_armed(struct ost_external *ext, unsigned int index)
 {
 	struct ost_hit_cpu *cpu = &ext->cpu[index];
@@ -387,11 +362,11 @@ static struct ost_status arm_core(struct ost_external *ext, unsigned int index, 
 	cpu->guests = false;
 	for (unsigned int i = 0; i < core->units; i++)
 		cpu->guests = cpu->guests || (cpu->found_bcr[i] & 1);
-	OST_TRY(choose_units(ext, index));
+	OST_TRY(ost_context_choose(ext, index));
 	cpu->armed = true;			/* from here on there is something to undo */
 	cpu->expect_exit = false;
 	if (away)
-		queue_points(ext, cpu);
+		ost_context_queue(ext, cpu);
 	else
 		queue_arm(ext, cpu);
 	OST_TRY(core->ops->flush(core));
@@ -424,6 +399,7 @@ struct ost_status ost_external_start(struct ost_external *ext, uint32_t away)
 		return ost_error(OST_ERR_STATE, "tracing is on already");
 	memset(&ext->stats, 0, sizeof(ext->stats));
 	ext->started = true;
+	ost_context_reset(&ext->context);
 	status = arm_all(ext, away);
 	if (!ost_failed(status))
 		return ost_ok();
@@ -612,6 +588,7 @@ struct ost_status ost_external_create(struct ost_target *target, const struct os
 	for (unsigned int i = 0; i < ext->cores && config->units_reserved; i++)
 		ext->reserved[i] = config->units_reserved[i];
 	ost_hit_prepare(ext);
+	ost_context_init(&ext->context, &config->filter);
 	*ret = ext;
 	return ost_ok();
 }

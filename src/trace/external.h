@@ -86,6 +86,20 @@ void ost_external_forget(struct ost_external *ext);
  */
 void ost_external_share(struct ost_external *ext, uint32_t cores);
 
+/*
+ * How the selected process is told from others: by breakpoints that compare the context ID, so that the others run
+ * undisturbed, or by looking at each stop. What is traced is the same. Only when the link fails in the very moment of
+ * unlinking, and for longer than three tries, what a task that was just made does until the next poll goes unseen.
+ */
+struct ost_external_filtering {
+	bool linked;
+	uint32_t context;		/* that is compared */
+	const char *reason;		/* why, or why not; a literal */
+	uint64_t switches;		/* so far */
+};
+
+struct ost_external_filtering ost_external_filtering(const struct ost_external *ext);
+
 const struct ost_trace_stats *ost_external_stats(const struct ost_external *ext);
 bool ost_external_armed(const struct ost_external *ext);
 /* The breakpoint units of core that are ours while armed, one bit each. */

@@ -143,6 +143,13 @@ static bool is_exec(const struct ost_trace_task *task)
 	return task->nr == abi->execve || task->nr == abi->execveat;
 }
 
+static bool makes_task(const struct ost_trace_task *task)
+{
+	const struct abi *abi = &abis[task->abi];
+
+	return task->nr == abi->clone || task->nr == abi->clone3 || task->nr == abi->fork || task->nr == abi->vfork;
+}
+
 /* The others of a thread group: those in a call show up once more when they leave it. */
 static void end_group(struct ost_external *ext, const struct hit *hit, const struct ost_trace_task *self, bool at_once)
 {
@@ -721,12 +728,13 @@ static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, 
 	OST_TRY(ost_trace_table_get(ext->table, key_of(ext, hit), &task));
 	OST_TRY(identify_if_needed(ext, hit, task));
 	begin_call(ext, hit, task);
+	status = ost_context_entry(ext, hit->cpu, task, makes_task(task));
 	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, task->abi, task->nr);
 	task->held_back = task->verdict == OST_TRACE_NO && is_exec(task) && ost_trace_by_comm(ext->table)
 		&& ost_trace_wants_nr(ext->table, task->abi, task->nr);
-	if (task->reported || task->held_back)
+	if (!ost_failed(status) && (task->reported || task->held_back))
 		status = plan_entry(ext, hit, task, away);
-	else
+	else if (!task->reported && !task->held_back)
 		ext->stats.untraced++;
 	status = get_out(ext, hit, away, status);
 	after_entry(ext, hit, task);
@@ -954,6 +962,7 @@ static struct ost_status read_hit(struct ost_external *ext, struct hit *hit)
 
 	if (cpu->expect_exit && cpu->expect_reads)
 		mask |= core->ops->user_mask;
+	mask |= cpu->expect_exit ? 0 : ost_context_mask(ext);
 	if (!ext->current && ext->layout.current == OST_CURRENT_R9_TASK)
 		mask |= OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1);
 	/* at a breakpoint of somebody else's, a register that points nowhere would have the core lose its state */

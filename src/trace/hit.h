@@ -6,6 +6,7 @@
 #ifndef OPENST_TRACE_HIT_H
 #define OPENST_TRACE_HIT_H
 
+#include "trace/context.h"
 #include "trace/core.h"
 #include "trace/external.h"
 
@@ -19,6 +20,7 @@ struct ost_hit_cpu {
 	bool down;				/* does not answer: powered down, in reset */
 	uint32_t units;				/* ours, one bit each */
 	unsigned int unit[OST_MAX_POINTS];	/* of each point */
+	int context;				/* the one that compares context IDs when breakpoints are linked; -1: none */
 	uint64_t found_bvr[OST_CORE_MAX_UNITS];
 	uint32_t found_bcr[OST_CORE_MAX_UNITS];
 	bool found_enabled, found_monitored;
@@ -58,6 +60,7 @@ struct ost_external {
 	uint64_t entry_mask, exit_mask;		/* registers of a hit that is expected to be one */
 	unsigned int frame;			/* arm64: register that holds pt_regs at exits, and at most entries */
 	uint32_t shared;			/* cores on which somebody else has breakpoints */
+	struct ost_context context;
 	unsigned int polls;
 	struct ost_hit_history history[OST_HIT_HISTORY];
 	struct ost_status failure;		/* first one of a hook, for the end of the turn */

@@ -9,6 +9,7 @@ NAME skipped REASON. The status is 1 when a figure is past its limit.
 """
 
 import argparse
+import collections
 import json
 import os
 import platform
@@ -37,6 +38,9 @@ AT_MOST = {
     "external.a15.nopointer.queue_runs": 4, "external.a15.nopointer.tck": 4000,
     "external.a15.path.queue_runs": 4, "external.a15.path.tck": 5000,
     "attach.a15.cold_bytes": 262144, "attach.a15.warm_bytes": 8192,
+    "external.a53.nopointer.queue_runs": 4, "external.a53.nopointer.tck": 4000,
+    "external.a53.path.queue_runs": 5, "external.a53.path.tck": 5000,
+    "attach.a53.cold_bytes": 262144, "attach.a53.warm_bytes": 8192,
 }
 AT_LEAST = {"decode.simple.records_per_second": 500000, "decode.rich.records_per_second": 150000}
 
@@ -84,7 +88,14 @@ def per_call(figures, name, spent, calls):
     figures.add(name + ".tck", spent["tck"] / calls, "TCK/syscall")
 
 
-# What a user without OpenST would write. Registers r0-r7 at each entry.
+# What a user without OpenST would write, with the registers of each entry that hold the call: where every call passes,
+# their names, and gdb's word for the architecture.
+Stock = collections.namedtuple("Stock", "symbol registers architecture")
+STOCK = {
+    "arm": Stock("local_restart", ["r%d" % i for i in range(8)], "armv7"),
+    "arm64": Stock("do_el0_svc", ["x%d" % i for i in (0, 1, 2, 3, 4, 5, 8, 30)], "aarch64"),
+}
+# A step does not get off a breakpoint on Armv8: there it is removed and set again.
 TCL_LOOP = """proc bench {addr hits} {
 	halt
 	wait_halt 1000
@@ -92,21 +103,23 @@ TCL_LOOP = """proc bench {addr hits} {
 	for {set i 0} {$i < $hits} {incr i} {
 		resume
 		wait_halt 5000
-		foreach r {r0 r1 r2 r3 r4 r5 r6 r7} { reg $r }
-		step
+		foreach r {%s} { reg $r }
+		%s
 	}
 	rbp $addr
 	resume
 }"""
+STEP = {"arm": "step", "arm64": "rbp $addr; step; bp $addr 4 hw"}
 
 
 def stock_tcl(figures, board):
     """The loop for one hit and for many: the difference is what a hit costs, without its setting up."""
     ocd = rig.OpenOcd(board, stock=True, name="stock-tcl")
-    ocd.command(TCL_LOOP)
+    stock = STOCK[rig.guest_arch(board.guest)]
+    ocd.command(TCL_LOOP % (" ".join(stock.registers), STEP[rig.guest_arch(board.guest)]))
     # OpenOCD's own polling in the background is no part of a loop that waits itself.
     ocd.command("poll off")
-    addr = symbol(board, "local_restart")
+    addr = symbol(board, stock.symbol)
     busy(board)
     spent = []
     for hits in (2, 2 + HITS):
@@ -115,30 +128,33 @@ def stock_tcl(figures, board):
         spent.append(board.counters() - before)
     ocd.shutdown()
     idle(board)
-    per_call(figures, "stock.tcl.a15", spent[1] - spent[0], HITS)
+    per_call(figures, "stock.tcl." + board.name, spent[1] - spent[0], HITS)
 
 
-def gdb_script(path, port, addr, hits):
+def gdb_script(path, port, addr, hits, stock):
     with open(path, "w", encoding="ascii") as f:
-        f.write("set pagination off\nset confirm off\nset architecture armv7\ntarget extended-remote :%d\n" % port)
+        f.write("set pagination off\nset confirm off\nset architecture %s\ntarget extended-remote :%d\n" %
+                (stock.architecture, port))
         f.write("hbreak *0x%x\n" % addr)
         f.write("set $i = 0\nwhile $i < %d\ncontinue\n" % hits)
-        f.write('printf "%x %x %x %x %x %x %x %x\\n", $r0, $r1, $r2, $r3, $r4, $r5, $r6, $r7\nset $i = $i + 1\nend\n')
+        f.write('printf "%s\\n", %s\nset $i = $i + 1\nend\n' % (
+            " ".join("%lx" for _ in stock.registers), ", ".join("$" + name for name in stock.registers)))
         f.write("delete\ndetach\nquit\n")
 
 
 def stock_gdb(figures, board):
     gdb = shutil.which("gdb-multiarch") or shutil.which("arm-none-eabi-gdb")
     if not gdb:
-        figures.skip("stock.gdb.a15", "no gdb-multiarch here")
+        figures.skip("stock.gdb." + board.name, "no gdb-multiarch here")
         return
     ocd = rig.OpenOcd(board, stock=True, name="stock-gdb")
-    addr = symbol(board, "local_restart")
+    stock = STOCK[rig.guest_arch(board.guest)]
+    addr = symbol(board, stock.symbol)
     busy(board)
     spent = []
     for hits in (2, 2 + HITS // 2):
         script = board.folder("bench.gdb")
-        gdb_script(script, ocd.gdb, addr, hits)
+        gdb_script(script, ocd.gdb, addr, hits, stock)
         before = board.counters()
         process = rig.Process([gdb, "-nx", "-batch", "-x", script], board.folder("gdb.log"))
         if process.wait(300):
@@ -150,7 +166,7 @@ def stock_gdb(figures, board):
         ocd.command("if {[virt.cpu0 curstate] eq {halted}} {resume}")  # gdb leaves it halted
     ocd.shutdown()
     idle(board)
-    per_call(figures, "stock.gdb.a15", spent[1] - spent[0], HITS // 2)
+    per_call(figures, "stock.gdb." + board.name, spent[1] - spent[0], HITS // 2)
 
 
 def attach(figures, board):
@@ -163,7 +179,7 @@ def attach(figures, board):
         ocd.shutdown()
         if not found or found.group(1) != {"cold": "cold", "warm": "cached"}[name]:
             raise rig.Failure("the %s attach was not one: %s" % (name, found and found.group(0)))
-        figures.add("attach.a15.%s_bytes" % name, int(found.group(2)), "bytes")
+        figures.add("attach.%s.%s_bytes" % (board.name, name), int(found.group(2)), "bytes")
 
 
 def sample(board, ocd):
@@ -188,8 +204,8 @@ def idle_cost(figures, board, ocd):
     if polls < 10 or busy_runs:
         raise rig.Failure("no idle polls to measure: %d, and %d others" % (polls, busy_runs))
     spent = c1 - c0
-    figures.add("external.a15.idle.queue_runs", spent["queue_runs"] / polls, "runs/poll")
-    figures.add("external.a15.idle.tck", spent["tck"] / polls, "TCK/poll")
+    figures.add("external.%s.idle.queue_runs" % board.name, spent["queue_runs"] / polls, "runs/poll")
+    figures.add("external.%s.idle.tck" % board.name, spent["tck"] / polls, "TCK/poll")
     return {name: value / polls for name, value in spent.items()}
 
 
@@ -214,8 +230,8 @@ def external_one(figures, board, ocd, name, call, poll):
     polls = many["idle queue runs"] - few["idle queue runs"]
     runs = (spent["queue_runs"] - polls * poll["queue_runs"]) / calls
     tck = (spent["tck"] - polls * poll["tck"]) / calls
-    figures.add("external.a15.%s.queue_runs" % name, runs, "runs/syscall")
-    figures.add("external.a15.%s.tck" % name, tck, "TCK/syscall")
+    figures.add("external.%s.%s.queue_runs" % (board.name, name), runs, "runs/syscall")
+    figures.add("external.%s.%s.tck" % (board.name, name), tck, "TCK/syscall")
     return runs * NS_PER_RUN + tck * NS_PER_TCK
 
 
@@ -225,7 +241,7 @@ def external(figures, board):
     poll = idle_cost(figures, board, ocd)
     halted = external_one(figures, board, ocd, "nopointer", "getppid", poll)
     external_one(figures, board, ocd, "path", "openat", poll)
-    figures.add("external.a15.halted_ns", halted, "ns/syscall")
+    figures.add("external.%s.halted_ns" % board.name, halted, "ns/syscall")
     ocd.command("openst_stop")
     ocd.shutdown()
 
@@ -242,8 +258,8 @@ def decode(figures, _):
         figures.add(name, float(value), unit)
 
 
-PARTS = (("stock.tcl.a15", stock_tcl, True), ("stock.gdb.a15", stock_gdb, True), ("attach.a15", attach, True),
-         ("external.a15", external, True), ("decode", decode, False))
+BOARDS = ("a15", "a53")
+PARTS = (("stock.tcl", stock_tcl), ("stock.gdb", stock_gdb), ("attach", attach), ("external", external))
 
 
 def machine():
@@ -258,18 +274,24 @@ def machine():
             "date": time.strftime("%Y-%m-%d")}
 
 
+def measure_part(figures, prefix, part, *board):
+    """On a fresh board, so that no part disturbs another."""
+    if not figures.wanted(prefix):
+        return
+    try:
+        part(figures, rig.Board(rig.Folder(), board=board[0]) if board else None)
+    except rig.Skip as err:
+        figures.skip(prefix, str(err))
+    finally:
+        rig.cleanup()
+
+
 def measure(figures):
-    """Each part on a fresh board, so that none disturbs another. A part that fails ends the whole."""
-    for prefix, part, on_board in PARTS:
-        if not figures.wanted(prefix):
-            continue
-        try:
-            board = rig.Board(rig.Folder()) if on_board else None
-            part(figures, board)
-        except rig.Skip as err:
-            figures.skip(prefix, str(err))
-        finally:
-            rig.cleanup()
+    """A part that fails ends the whole."""
+    for board in BOARDS:
+        for prefix, part in PARTS:
+            measure_part(figures, "%s.%s" % (prefix, board), part, board)
+    measure_part(figures, "decode", decode)
 
 
 def main():

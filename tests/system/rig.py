@@ -348,6 +348,7 @@ class Board:
 
     def __init__(self, folder, *more, board="a15", guest=None, smp=1, append="", wait=True):
         self.folder = folder
+        self.name = board
         self.machine = MACHINES[board]
         self.guest = guest or self.machine.guest
         self.smp = smp

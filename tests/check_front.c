@@ -150,6 +150,187 @@ START_TEST(vdebug_refuses_what_does_not_fit)
 }
 END_TEST
 
+static uint32_t word_at(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* One CMSIS-DAP command; its response is behind front.out's header. Returns the response's length. */
+static size_t cmsis(const uint8_t *command, size_t len)
+{
+	put(front.in, 4, 0x00504144);
+	put(front.in + 4, 2, len);
+	put(front.in + 6, 2, 1);
+	memcpy(front.in + 8, command, len);
+	front.in_len = 8 + len;
+	front.out_len = 0;
+	ck_assert(vb_cmsis_process(&front));
+	ck_assert_uint_eq(front.in_len, 0);
+	if (!front.out_len)
+		return 0;
+	ck_assert_uint_eq(word_at(front.out), 0x00504144);
+	ck_assert_uint_eq(front.out[6], 2);
+	ck_assert_uint_eq(front.out[4] + 256u * front.out[5] + 8, front.out_len);
+	return front.out_len - 8;
+}
+
+#define CMSIS(...) cmsis((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define ANSWER (front.out + 8)
+
+static enum vb_bus_result test_read(void *ctx, uint64_t addr, unsigned int len, uint32_t *ret)
+{
+	(void)ctx;
+	(void)len;
+	*ret = (uint32_t)addr * 3;
+	return addr < 0x1000 ? VB_BUS_OK : VB_BUS_FAULT;
+}
+
+static enum vb_bus_result test_write(void *ctx, uint64_t addr, unsigned int len, uint32_t value)
+{
+	(void)ctx;
+	(void)len;
+	(void)value;
+	return addr < 0x1000 ? VB_BUS_OK : VB_BUS_FAULT;
+}
+
+/* To SWD, DPIDR read, powered, the AP counting in words. */
+static void cmsis_setup(void)
+{
+	setup();
+	vb_dap_add_ap(&board.dap, &(struct vb_ap_config){ .bus = { test_read, test_write, NULL }, .idr = 0x44770001 });
+	board.dap.power_tck = 0;
+	ck_assert_uint_eq(CMSIS(0x02, 1), 2); /* connect */
+	ck_assert_uint_eq(ANSWER[1], 1);
+	CMSIS(0x12, 136, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x9e, 0xe7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00);
+	ck_assert_uint_eq(CMSIS(0x05, 0, 1, 0x02), 7);
+	ck_assert_uint_eq(ANSWER[2], 1);
+	ck_assert_uint_eq(word_at(ANSWER + 3), VB_SWD_DPIDR);
+	CMSIS(0x05, 0, 3, 0x04, 0, 0, 0, 0x50, 0x08, 0, 0, 0, 0, 0x01, 0x12, 0, 0, 0);
+	ck_assert_uint_eq(ANSWER[1], 3);
+	ck_assert_uint_eq(ANSWER[2], 1);
+}
+
+START_TEST(cmsis_tells_about_itself)
+{
+	cmsis_setup();
+	ck_assert_uint_eq(CMSIS(0x00, 0xf0), 3);
+	ck_assert_uint_eq(ANSWER[2], 1); /* SWD only */
+	ck_assert_uint_eq(CMSIS(0x00, 0xff), 4);
+	ck_assert_uint_eq(ANSWER[2] + 256u * ANSWER[3], 1024);
+	ck_assert_uint_eq(CMSIS(0x00, 0x55), 2);
+	ck_assert_uint_eq(ANSWER[1], 0);
+	CMSIS(0x02, 2); /* JTAG */
+	ck_assert_uint_eq(ANSWER[1], 0);
+	ck_assert_uint_eq(CMSIS(0x14, 1, 1, 0), 1); /* JTAG sequences: not there */
+	ck_assert_uint_eq(ANSWER[0], 0xff);
+	ck_assert_uint_eq(CMSIS(0x05), 1); /* too short */
+	ck_assert_uint_eq(ANSWER[0], 0xff);
+	ck_assert_uint_eq(CMSIS(0x07, 0), 0); /* abort: no response */
+}
+END_TEST
+
+START_TEST(cmsis_transfers_give_real_values)
+{
+	uint64_t runs;
+
+	cmsis_setup();
+	runs = board.queue_runs;
+	/* TAR = 0x100; DRW, DRW, TAR, CTRL/STAT, DRW */
+	ck_assert_uint_eq(CMSIS(0x05, 0, 6, 0x05, 0, 1, 0, 0, 0x0f, 0x0f, 0x07, 0x06, 0x0f), 3 + 5 * 4);
+	ck_assert_uint_eq(ANSWER[1], 6);
+	ck_assert_uint_eq(ANSWER[2], 1);
+	ck_assert_uint_eq(word_at(ANSWER + 3), 0x300);
+	ck_assert_uint_eq(word_at(ANSWER + 7), 0x30c);
+	ck_assert_uint_eq(word_at(ANSWER + 11), 0x108);
+	ck_assert_uint_eq(word_at(ANSWER + 15) >> 28, 0xf);
+	ck_assert_uint_eq(word_at(ANSWER + 19), 0x318);
+	ck_assert_uint_eq(board.queue_runs, runs + 1);
+	CMSIS(0x05, 0, 1, 0x05, 0, 2, 0, 0);
+	ck_assert_uint_eq(CMSIS(0x06, 0, 40, 0, 0x0f), 4 + 160); /* a block */
+	ck_assert_uint_eq(ANSWER[1], 40);
+	for (unsigned int i = 0; i < 40; i++)
+		ck_assert_uint_eq(word_at(ANSWER + 4 + 4 * i), 3 * (0x200 + 4 * i));
+	ck_assert_uint_eq(CMSIS(0x06, 0, 2, 0, 0x0d, 1, 0, 0, 0, 2, 0, 0, 0), 4);
+	ck_assert_uint_eq(ANSWER[3], 1);
+	ck_assert_uint_eq(CMSIS(0x06, 0, 3, 0, 0x0d, 1, 0, 0, 0, 2, 0, 0, 0), 1); /* one word is missing */
+	ck_assert_uint_eq(CMSIS(0x06, 0, 0xff, 0xff, 0x0f), 1); /* does not fit */
+}
+END_TEST
+
+START_TEST(cmsis_faults_and_waits)
+{
+	cmsis_setup();
+	/* the write that fails is the last: its end is looked for */
+	CMSIS(0x05, 0, 2, 0x05, 0, 0x10, 0, 0, 0x0d, 1, 2, 3, 4);
+	ck_assert_uint_eq(ANSWER[2], 4);
+	CMSIS(0x05, 0, 1, 0x07);
+	ck_assert_uint_eq(ANSWER[1], 0);
+	ck_assert_uint_eq(ANSWER[2], 4);
+	CMSIS(0x08, 0, 0x1e, 0, 0, 0); /* ABORT */
+	ck_assert_uint_eq(ANSWER[1], 0);
+	CMSIS(0x05, 0, 1, 0x07);
+	ck_assert_uint_eq(ANSWER[2], 1);
+	ck_assert_uint_eq(word_at(ANSWER + 3), 0x1000);
+	board.dap.busy_tck = 300;
+	CMSIS(0x04, 0, 0, 0, 0, 0); /* no retries */
+	CMSIS(0x05, 0, 1, 0x07);
+	ck_assert_uint_eq(ANSWER[2], 2);
+	CMSIS(0x04, 8, 64, 0, 0, 0);
+	CMSIS(0x05, 0, 1, 0x07);
+	ck_assert_uint_eq(ANSWER[2], 1);
+	ck_assert_uint_eq(word_at(ANSWER + 3), 0x1000);
+	board.dap.busy_tck = 0;
+	/* match: mask 0xff, TAR's low byte */
+	CMSIS(0x04, 0, 64, 0, 5, 0);
+	CMSIS(0x05, 0, 2, 0x20, 0xff, 0, 0, 0, 0x17, 0, 0, 0, 0);
+	ck_assert_uint_eq(ANSWER[1], 2);
+	ck_assert_uint_eq(ANSWER[2], 1);
+	CMSIS(0x05, 0, 1, 0x17, 1, 0, 0, 0);
+	ck_assert_uint_eq(ANSWER[2], 0x11);
+	board.link_down = true;
+	CMSIS(0x05, 0, 1, 0x02);
+	ck_assert_uint_eq(ANSWER[2], 7);
+}
+END_TEST
+
+START_TEST(cmsis_pins_and_sequences)
+{
+	cmsis_setup();
+	ck_assert_uint_eq(CMSIS(0x10, 0, 0, 0, 0, 0, 0), 2);
+	ck_assert_uint_eq(ANSWER[1] & 0xa0, 0xa0);
+	CMSIS(0x10, 0, 0x20, 0, 0, 0, 0); /* nTRST low */
+	ck_assert_uint_eq(ANSWER[1] & 0xa0, 0x80);
+	CMSIS(0x10, 0xff, 0x20, 0, 0, 0, 0);
+	ck_assert_uint_eq(ANSWER[1] & 0xa0, 0xa0);
+	/* DPIDR by hand: the request driven; turnaround, acknowledge, data, parity, turnaround sampled */
+	ck_assert_uint_eq(CMSIS(0x1d, 2, 8, 0xa5, 0x80 | 38), 2 + 5);
+	ck_assert_uint_eq((ANSWER[2] | (uint64_t)word_at(ANSWER + 3) << 8) >> 1 & 7, 1);
+	ck_assert_uint_eq((uint32_t)((ANSWER[2] | (uint64_t)word_at(ANSWER + 3) << 8) >> 4), VB_SWD_DPIDR);
+	ck_assert_uint_eq(CMSIS(0x1d, 2, 8), 1); /* bits are missing */
+}
+END_TEST
+
+START_TEST(cmsis_refuses_other_protocols)
+{
+	static const char text[] = "GET / HTTP/1.0\r\n";
+
+	memcpy(front.in, text, sizeof(text));
+	front.in_len = sizeof(text);
+	ck_assert(!vb_cmsis_process(&front));
+	put(front.in, 4, 0x00504144);
+	put(front.in + 4, 2, 2000); /* too long */
+	put(front.in + 6, 2, 1);
+	front.in_len = 8;
+	ck_assert(!vb_cmsis_process(&front));
+	put(front.in + 4, 2, 2);
+	front.in_len = 9; /* not all of it yet */
+	front.out_len = 0;
+	ck_assert(vb_cmsis_process(&front));
+	ck_assert_uint_eq(front.in_len, 9);
+	ck_assert_uint_eq(front.out_len, 0);
+}
+END_TEST
+
 START_TEST(sha256_known_answers)
 {
 	static const struct { const char *text; uint8_t first[4]; } rows[] = {
@@ -217,6 +398,11 @@ int main(void)
 	tcase_add_test(tc, vdebug_shifts_a_batch);
 	tcase_add_test(tc, vdebug_waits_for_whole_requests);
 	tcase_add_test(tc, vdebug_refuses_what_does_not_fit);
+	tcase_add_test(tc, cmsis_tells_about_itself);
+	tcase_add_test(tc, cmsis_transfers_give_real_values);
+	tcase_add_test(tc, cmsis_faults_and_waits);
+	tcase_add_test(tc, cmsis_pins_and_sequences);
+	tcase_add_test(tc, cmsis_refuses_other_protocols);
 	tcase_add_test(tc, sha256_known_answers);
 	tcase_add_test(tc, control_commands);
 	suite_add_tcase(suite, tc);

@@ -4,15 +4,10 @@
 enum { IR_ABORT = 0x8, IR_DPACC = 0xa, IR_APACC = 0xb, IR_IDCODE = 0xe };
 enum { ACK_OK = 2, ACK_WAIT = 1 };
 
-#define ORUNDETECT (1u << 0)
-#define STICKYORUN (1u << 1)
-#define STICKYCMP (1u << 4)
-#define STICKYERR (1u << 5)
-#define STICKY_ALL (STICKYORUN | STICKYCMP | STICKYERR)
 #define CDBGRSTREQ (1u << 26)
 #define CDBGPWRUPREQ (1u << 28)
 #define CSYSPWRUPREQ (1u << 30)
-#define CTRL_WRITABLE (ORUNDETECT | 0xffcu << 12 | 0xcu | CDBGRSTREQ | CDBGPWRUPREQ | CSYSPWRUPREQ)
+#define CTRL_WRITABLE (VB_DAP_ORUNDETECT | 0xffcu << 12 | 0xcu | CDBGRSTREQ | CDBGPWRUPREQ | CSYSPWRUPREQ)
 
 enum { DP_CTRL_STAT = 1, DP_SELECT = 2, DP_RDBUFF = 3 };
 enum {
@@ -41,7 +36,7 @@ static bool powered(const struct vb_dap *dap)
 	return (dap->ctrl & need) == need && dap->tap.tck >= dap->power_at;
 }
 
-static uint32_t ctrl_stat(const struct vb_dap *dap)
+uint32_t vb_dap_ctrl_stat(const struct vb_dap *dap)
 {
 	uint32_t value = dap->ctrl;
 
@@ -50,13 +45,12 @@ static uint32_t ctrl_stat(const struct vb_dap *dap)
 	return value;
 }
 
-static void write_ctrl_stat(struct vb_dap *dap, uint32_t value)
+void vb_dap_write_ctrl(struct vb_dap *dap, uint32_t value, uint32_t clear)
 {
 	uint32_t power = CDBGPWRUPREQ | CSYSPWRUPREQ;
 	uint32_t old = dap->ctrl;
 
-	/* on a JTAG-DP the sticky flags are cleared by writing ones here */
-	dap->ctrl = (old & STICKY_ALL & ~value) | (value & CTRL_WRITABLE);
+	dap->ctrl = (old & VB_DAP_STICKY & ~clear) | (value & CTRL_WRITABLE);
 	if ((dap->ctrl & ~old) & power)
 		dap->power_at = dap->tap.tck + dap->power_tck;
 }
@@ -165,23 +159,23 @@ static void run_pending(struct vb_dap *dap)
 	dap->pending = false;
 	if (result == VB_BUS_FAULT) {
 		dap->counters.faults++;
-		dap->ctrl |= STICKYERR;
+		dap->ctrl |= VB_DAP_STICKYERR;
 		value = 0;
 	}
 	if (dap->pending_read)
 		dap->result = value;
 }
 
-static bool busy(struct vb_dap *dap)
+bool vb_dap_busy(struct vb_dap *dap)
 {
 	if (dap->pending)
 		run_pending(dap);
 	return dap->pending || dap->tap.tck < dap->busy_until;
 }
 
-static void start_ap_access(struct vb_dap *dap, bool read, uint8_t a32, uint32_t value)
+void vb_dap_ap_access(struct vb_dap *dap, bool read, uint8_t a32, uint32_t value)
 {
-	if (dap->ctrl & STICKY_ALL) {
+	if (dap->ctrl & VB_DAP_STICKY) {
 		dap->result = 0;
 		return;
 	}
@@ -199,7 +193,7 @@ static void dp_access(struct vb_dap *dap, bool read, uint8_t a32, uint32_t value
 	dap->counters.dp_accesses++;
 	if (read) {
 		if (a32 == DP_CTRL_STAT)
-			dap->result = ctrl_stat(dap);
+			dap->result = vb_dap_ctrl_stat(dap);
 		else if (a32 == DP_SELECT)
 			dap->result = dap->select;
 		else
@@ -207,7 +201,7 @@ static void dp_access(struct vb_dap *dap, bool read, uint8_t a32, uint32_t value
 		return;
 	}
 	if (a32 == DP_CTRL_STAT)
-		write_ctrl_stat(dap, value);
+		vb_dap_write_ctrl(dap, value, value); /* on a JTAG-DP ones clear sticky flags here */
 	else if (a32 == DP_SELECT)
 		dap->select = value & 0xff0000f0;
 }
@@ -225,7 +219,7 @@ static unsigned int dap_capture(void *ctx, uint8_t ir, uint64_t *bits)
 		return 35;
 	case IR_DPACC:
 	case IR_APACC:
-		dap->acked_wait = busy(dap);
+		dap->acked_wait = vb_dap_busy(dap);
 		if (dap->acked_wait) {
 			dap->counters.waits++;
 			*bits = ACK_WAIT;
@@ -239,12 +233,20 @@ static unsigned int dap_capture(void *ctx, uint8_t ir, uint64_t *bits)
 	}
 }
 
-static void dap_abort(struct vb_dap *dap, uint32_t value)
+void vb_dap_abort(struct vb_dap *dap, uint32_t value)
 {
 	if (value & 1) {
 		dap->pending = false;
 		dap->busy_until = 0;
 	}
+}
+
+void vb_dap_overrun(struct vb_dap *dap)
+{
+	if ((dap->ctrl & (VB_DAP_ORUNDETECT | VB_DAP_STICKYORUN)) != VB_DAP_ORUNDETECT)
+		return;
+	dap->ctrl |= VB_DAP_STICKYORUN;
+	dap->counters.overruns++;
 }
 
 static void dap_update(void *ctx, uint8_t ir, uint64_t bits)
@@ -255,22 +257,19 @@ static void dap_update(void *ctx, uint8_t ir, uint64_t bits)
 	bool read = bits & 1;
 
 	if (ir == IR_ABORT) {
-		dap_abort(dap, value);
+		vb_dap_abort(dap, value);
 		return;
 	}
 	if (ir != IR_DPACC && ir != IR_APACC)
 		return;
 	if (dap->acked_wait) {
-		if ((dap->ctrl & (ORUNDETECT | STICKYORUN)) == ORUNDETECT) {
-			dap->ctrl |= STICKYORUN;
-			dap->counters.overruns++;
-		}
+		vb_dap_overrun(dap);
 		return;
 	}
 	if (ir == IR_DPACC)
 		dp_access(dap, read, a32, value);
 	else
-		start_ap_access(dap, read, a32, value);
+		vb_dap_ap_access(dap, read, a32, value);
 }
 
 static void dap_tap_reset(void *ctx)
@@ -289,6 +288,7 @@ void vb_dap_init(struct vb_dap *dap)
 {
 	*dap = (struct vb_dap){.power_tck = 8};
 	vb_tap_init(&dap->tap, &dap_tap_ops, dap);
+	vb_swd_init(&dap->swd);
 }
 
 void vb_dap_add_ap(struct vb_dap *dap, const struct vb_ap_config *config)
@@ -306,6 +306,7 @@ void vb_dap_power_reset(struct vb_dap *dap)
 	dap->result = 0;
 	dap->pending = false;
 	dap->busy_until = 0;
+	vb_swd_init(&dap->swd);
 	for (unsigned int i = 0; i < dap->ap_count; i++) {
 		dap->ap[i].tar = 0;
 		write_csw(&dap->ap[i], 2);

@@ -2,13 +2,15 @@
 #ifndef OPENST_VBOARD_DAP_H
 #define OPENST_VBOARD_DAP_H
 
+#include "vboard/swd.h"
 #include "vboard/tap.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * A JTAG debug port (ADIv5.2, DPv0 as a JTAG-DP) with MEM-APs behind it.
+ * A debug port (ADIv5.2, an SWJ-DP) with MEM-APs behind it. Its JTAG side is here, its two-wire side in vboard/swd.h; both
+ * share the registers. The pins are clocked by vb_swj_clock().
  *
  * DPACC/APACC scan, 35 bits:
  *
@@ -59,7 +61,8 @@ struct vb_dap_counters {
 };
 
 struct vb_dap {
-	struct vb_tap tap;
+	struct vb_tap tap; /* its TCK counts the clocks of both protocols */
+	struct vb_swd swd;
 	struct vb_ap ap[VB_DAP_MAX_AP];
 	unsigned int ap_count;
 	unsigned int busy_tck; /* TCK an AP access stays busy for */
@@ -85,5 +88,31 @@ void vb_dap_add_ap(struct vb_dap *dap, const struct vb_ap_config *config);
 
 /* What a power cycle of the debug domain does: every DP and AP register to its reset value. */
 void vb_dap_power_reset(struct vb_dap *dap);
+
+/* What both protocols do ---------------------------------------------------------------------------------------- */
+
+/* CTRL/STAT */
+#define VB_DAP_ORUNDETECT (1u << 0)
+#define VB_DAP_STICKYORUN (1u << 1)
+#define VB_DAP_STICKYCMP (1u << 4)
+#define VB_DAP_STICKYERR (1u << 5)
+#define VB_DAP_STICKY (VB_DAP_STICKYORUN | VB_DAP_STICKYCMP | VB_DAP_STICKYERR)
+
+uint32_t vb_dap_ctrl_stat(const struct vb_dap *dap);
+
+/* clear: the sticky flags that this write clears. */
+void vb_dap_write_ctrl(struct vb_dap *dap, uint32_t value, uint32_t clear);
+
+/* An access is under way. Tries to end it. */
+bool vb_dap_busy(struct vb_dap *dap);
+
+/* A request came while one was under way: with overrun detection on, that sticks. */
+void vb_dap_overrun(struct vb_dap *dap);
+
+/* Starts an access to the selected AP's register a32 of the selected bank; dropped while a sticky flag is set. */
+void vb_dap_ap_access(struct vb_dap *dap, bool read, uint8_t a32, uint32_t value);
+
+/* The ABORT register's bit 0: gives up the access under way. */
+void vb_dap_abort(struct vb_dap *dap, uint32_t value);
 
 #endif

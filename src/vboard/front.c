@@ -155,6 +155,11 @@ void vb_front_reset_pins(struct vb_front *front, bool trst, bool srst)
 
 void vb_front_serve(struct vb_front *front)
 {
+	static bool (*const process[])(struct vb_front *front) = {
+		[VB_FRONT_BITBANG] = vb_bitbang_process,
+		[VB_FRONT_VDEBUG] = vb_vdebug_process,
+		[VB_FRONT_CMSIS] = vb_cmsis_process,
+	};
 	ssize_t n = recv(front->fd, front->in + front->in_len, sizeof(front->in) - front->in_len, MSG_DONTWAIT);
 	bool ok;
 
@@ -165,7 +170,7 @@ void vb_front_serve(struct vb_front *front)
 		return;
 	}
 	front->in_len += (size_t)n;
-	ok = front->kind == VB_FRONT_BITBANG ? vb_bitbang_process(front) : vb_vdebug_process(front);
+	ok = process[front->kind](front);
 	vb_front_flush(front);
 	if (!ok || front->failed)
 		drop_client(front);

@@ -9,13 +9,26 @@
 #include <stdint.h>
 
 /*
- * The probe's side of the board: a socket on which one client at a time drives the JTAG pins, with the protocol of
- * OpenOCD's remote_bitbang or vdebug driver. A client that goes away leaves everything as it is.
+ * The probe's side of the board: a socket on which one client at a time drives the pins: JTAG with the protocol of
+ * OpenOCD's remote_bitbang or vdebug driver, SWD with that of a CMSIS-DAP probe on TCP. A client that goes away leaves
+ * everything as it is.
  */
 
-enum vb_front_kind { VB_FRONT_BITBANG, VB_FRONT_VDEBUG };
+enum vb_front_kind { VB_FRONT_BITBANG, VB_FRONT_VDEBUG, VB_FRONT_CMSIS };
 
 #define VB_FRONT_BUFFER 65536
+
+/* What a CMSIS-DAP probe was told. */
+struct vb_cmsis {
+	unsigned int idle; /* clocks after a transfer */
+	unsigned int retries; /* of a transfer that was answered with WAIT */
+	unsigned int match_retries;
+	uint32_t match_mask;
+	unsigned int more_turnaround; /* clocks beyond the first */
+	bool data_phase; /* also after WAIT and FAULT */
+	bool clock, data; /* levels that DAP_SWJ_Pins set */
+	uint8_t low; /* nTRST and nRESET, as bits of DAP_SWJ_Pins, if they are held low */
+};
 
 struct vb_front {
 	enum vb_front_kind kind;
@@ -29,6 +42,7 @@ struct vb_front {
 
 	/* remote_bitbang: pin levels */
 	bool tck, tdo;
+	struct vb_cmsis cmsis;
 
 	uint8_t in[VB_FRONT_BUFFER];
 	size_t in_len;
@@ -51,6 +65,7 @@ void vb_front_serve(struct vb_front *front);
  * client. */
 bool vb_bitbang_process(struct vb_front *front);
 bool vb_vdebug_process(struct vb_front *front);
+bool vb_cmsis_process(struct vb_front *front);
 
 /* Sends what is in out[]. */
 void vb_front_flush(struct vb_front *front);

@@ -18,9 +18,9 @@ static void set_pins(struct vb_front *front, unsigned int pins)
 	if (front->board->link_down)
 		front->tdo = true;
 	else if (tck && !front->tck)
-		vb_tap_clock(&front->board->dap.tap, pins >> 1 & 1, pins & 1);
+		vb_swj_clock(&front->board->dap, pins >> 1 & 1, pins & 1);
 	else if (!tck && front->tck)
-		front->tdo = vb_tap_tdo(&front->board->dap.tap);
+		front->tdo = vb_swj_tdo(&front->board->dap);
 	front->tck = tck;
 }
 

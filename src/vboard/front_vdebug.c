@@ -43,20 +43,20 @@ static void put(uint8_t *p, unsigned int len, uint64_t value)
 }
 
 /* One scan: clocks bits from pairs, TDO into tdo (or null). */
-static void shift(struct vb_tap *tap, const uint8_t *pairs, size_t clocks, uint8_t *tdo)
+static void shift(struct vb_dap *dap, const uint8_t *pairs, size_t clocks, uint8_t *tdo)
 {
 	for (size_t i = 0; i < clocks; i++) {
 		const uint8_t *pair = pairs + i / 32 * 8 + i % 32 / 8;
 
-		if (tdo && vb_tap_tdo(tap))
+		if (tdo && vb_swj_tdo(dap))
 			tdo[i / 8] |= (uint8_t)(1 << i % 8);
-		vb_tap_clock(tap, pair[4] >> i % 8 & 1, pair[0] >> i % 8 & 1);
+		vb_swj_clock(dap, pair[4] >> i % 8 & 1, pair[0] >> i % 8 & 1);
 	}
 }
 
 /* The whole batch; rd is zeroed and rlen long. */
 static uint32_t shift_batch(
-	struct vb_tap *tap, const uint8_t *payload, size_t len, unsigned int count, uint8_t *rd, size_t rlen)
+	struct vb_dap *dap, const uint8_t *payload, size_t len, unsigned int count, uint8_t *rd, size_t rlen)
 {
 	size_t pos = 0;
 	size_t out = 0;
@@ -74,7 +74,7 @@ static uint32_t shift_batch(
 		words = header >> 48;
 		if (pairs * 8 > len - pos || clocks > pairs * 32 || words * 8 > rlen - out || (words && clocks > words * 64))
 			return STATUS_PARAMETER;
-		shift(tap, payload + pos, clocks, words ? rd + out : NULL);
+		shift(dap, payload + pos, clocks, words ? rd + out : NULL);
 		pos += pairs * 8;
 		out += words * 8;
 	}
@@ -102,7 +102,7 @@ static uint32_t execute(struct vb_front *front, const uint8_t *request, uint8_t 
 			memset(rd, 0xff, rlen);
 			return STATUS_OK;
 		}
-		return shift_batch(&front->board->dap.tap, request + HEADER_IN, get(request + 4, 2),
+		return shift_batch(&front->board->dap, request + HEADER_IN, get(request + 4, 2),
 			(unsigned int)get(request + 2, 2), rd, rlen);
 	case CMD_OPEN:
 	case CMD_CLOSE:

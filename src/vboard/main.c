@@ -50,7 +50,7 @@ struct options {
 	struct vb_board_config board;
 	const struct cpu *cpu;
 	const char *qemu;
-	const char *bitbang, *vdebug, *console, *console_log, *control;
+	const char *bitbang, *vdebug, *cmsis_dap, *console, *console_log, *control;
 	bool bare;
 	bool quiet;
 };
@@ -58,7 +58,7 @@ struct options {
 static struct {
 	struct options options;
 	struct vb_board board;
-	struct vb_front bitbang, vdebug;
+	struct vb_front bitbang, vdebug, cmsis_dap;
 	struct vb_control control;
 	struct control_client clients[MAX_CONTROL];
 	int control_fd;
@@ -77,6 +77,7 @@ static const char usage[] =
 	"  --bare               no kernel: the cores run a small loop, as in a bootloader\n"
 	"  --bitbang WHERE      serve OpenOCD's remote_bitbang driver on a TCP port or a unix socket's path\n"
 	"  --vdebug PORT        serve OpenOCD's vdebug driver on a TCP port (0: any free one)\n"
+	"  --cmsis-dap PORT     serve OpenOCD's cmsis-dap driver (TCP, SWD) on a TCP port (0: any free one)\n"
 	"  --console pty|PATH   the guest's console as a pseudo terminal (the default) or on a unix socket\n"
 	"  --console-log FILE   write what the guest says to FILE too\n"
 	"  --control PATH       commands (counters, halted, brps, hash, ...) on a unix socket; try 'help'\n"
@@ -114,6 +115,7 @@ enum {
 	OPT_BARE,
 	OPT_BITBANG,
 	OPT_VDEBUG,
+	OPT_CMSIS_DAP,
 	OPT_CONSOLE,
 	OPT_CONSOLE_LOG,
 	OPT_CONTROL,
@@ -139,6 +141,7 @@ static const struct option long_options[] = {
 	{"no-boot", no_argument, NULL, OPT_BARE},
 	{"bitbang", required_argument, NULL, OPT_BITBANG},
 	{"vdebug", required_argument, NULL, OPT_VDEBUG},
+	{"cmsis-dap", required_argument, NULL, OPT_CMSIS_DAP},
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
 	{"control", required_argument, NULL, OPT_CONTROL},
@@ -199,6 +202,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_BARE: o->bare = true; break;
 	case OPT_BITBANG: o->bitbang = optarg; break;
 	case OPT_VDEBUG: o->vdebug = optarg; break;
+	case OPT_CMSIS_DAP: o->cmsis_dap = optarg; break;
 	case OPT_CONSOLE: o->console = optarg; break;
 	case OPT_CONSOLE_LOG: o->console_log = optarg; break;
 	case OPT_CONTROL: o->control = optarg; break;
@@ -235,8 +239,8 @@ static void parse_options(int argc, char **argv)
 		die("no guest: give --kernel FILE, or --bare for a board without one");
 	if (o->board.qemu.kernel && o->bare)
 		die("--kernel and --bare exclude each other");
-	if (!o->bitbang && !o->vdebug)
-		die("no probe: give --bitbang PORT|PATH or --vdebug PORT");
+	if (!o->bitbang && !o->vdebug && !o->cmsis_dap)
+		die("no probe: give --bitbang PORT|PATH, --vdebug PORT or --cmsis-dap PORT");
 	if (strchr(o->console, ',') || (o->console_log && strchr(o->console_log, ',')))
 		die("the console's path must not hold a comma");
 }
@@ -288,6 +292,8 @@ static void cleanup(void)
 		vb_front_close(&app.bitbang);
 	if (app.options.vdebug && app.vdebug.board)
 		vb_front_close(&app.vdebug);
+	if (app.options.cmsis_dap && app.cmsis_dap.board)
+		vb_front_close(&app.cmsis_dap);
 	if (app.control_fd > 0) {
 		close(app.control_fd);
 		unlink(app.options.control);
@@ -360,6 +366,7 @@ static void start(void)
 		die("%s", app.board.qemu.error);
 	open_front(&app.bitbang, VB_FRONT_BITBANG, o->bitbang);
 	open_front(&app.vdebug, VB_FRONT_VDEBUG, o->vdebug);
+	open_front(&app.cmsis_dap, VB_FRONT_CMSIS, o->cmsis_dap);
 	if (o->control) {
 		app.control_fd = vb_listen(o->control, &port, error, sizeof(error));
 		if (app.control_fd < 0)
@@ -369,6 +376,8 @@ static void start(void)
 		say_where("bitbang", &app.bitbang);
 	if (o->vdebug)
 		say_where("vdebug", &app.vdebug);
+	if (o->cmsis_dap)
+		say_where("cmsis-dap", &app.cmsis_dap);
 	say_console();
 	if (o->control)
 		printf("control path %s\n", o->control);
@@ -458,7 +467,7 @@ static void serve_front(struct vb_front *front, const struct pollfd *fds, size_t
 /* One turn. false: it is time to end. */
 static bool turn(int signal_fd)
 {
-	struct pollfd fds[8 + MAX_CONTROL];
+	struct pollfd fds[10 + MAX_CONTROL];
 	size_t n = watch(fds, 0, signal_fd);
 
 	n = watch(fds, n, app.board.qemu.fd);
@@ -466,6 +475,8 @@ static bool turn(int signal_fd)
 		n = watch_front(fds, n, &app.bitbang);
 	if (app.vdebug.board)
 		n = watch_front(fds, n, &app.vdebug);
+	if (app.cmsis_dap.board)
+		n = watch_front(fds, n, &app.cmsis_dap);
 	n = watch(fds, n, app.control_fd > 0 ? app.control_fd : -1);
 	for (unsigned int i = 0; i < MAX_CONTROL; i++)
 		n = watch(fds, n, app.clients[i].fd > 0 ? app.clients[i].fd : -1);
@@ -475,6 +486,7 @@ static bool turn(int signal_fd)
 		return false;
 	serve_front(&app.bitbang, fds, n);
 	serve_front(&app.vdebug, fds, n);
+	serve_front(&app.cmsis_dap, fds, n);
 	if (ready(fds, n, app.control_fd))
 		accept_control();
 	for (unsigned int i = 0; i < MAX_CONTROL; i++)

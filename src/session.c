@@ -477,6 +477,13 @@ const struct ost_trace_stats *ost_session_stats(const struct ost_session *s)
 	return s->traced ? &s->last : NULL;
 }
 
+bool ost_session_filtering(const struct ost_session *s, struct ost_external_filtering *ret)
+{
+	if (s->running)
+		*ret = ost_external_filtering(s->external);
+	return s->running;
+}
+
 const char *ost_session_output(const struct ost_session *s)
 {
 	if (!s->running)

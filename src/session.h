@@ -97,6 +97,8 @@ void ost_session_forget(struct ost_session *session);
 
 /* Both NULL before the first start. */
 const struct ost_trace_stats *ost_session_stats(const struct ost_session *session);
+/* False when nothing is traced. */
+bool ost_session_filtering(const struct ost_session *session, struct ost_external_filtering *ret);
 /* "console", the file's name, or NULL when nothing is traced. */
 const char *ost_session_output(const struct ost_session *session);
 

@@ -624,6 +624,18 @@ static void print_stats(struct command_invocation *cmd, const struct ost_trace_s
 	}
 }
 
+static void print_filtering(struct command_invocation *cmd, const struct ost_session *session)
+{
+	struct ost_external_filtering filtering;
+
+	if (!ost_session_filtering(session, &filtering))
+		return;
+	if (filtering.linked)
+		command_print(cmd, "filtering: by the core, context ID 0x%" PRIx32 " (%s)", filtering.context, filtering.reason);
+	else
+		command_print(cmd, "filtering: after the stop (%s)", filtering.reason);
+}
+
 COMMAND_HANDLER(handle_status)
 {
 	struct site *site;
@@ -643,6 +655,7 @@ COMMAND_HANDLER(handle_status)
 	command_print_sameline(CMD, "cores: ");
 	plural_cores(CMD, site);
 	command_print(CMD, " ");
+	print_filtering(CMD, site->session);
 	if (stats)
 		print_stats(CMD, stats);
 	command_print(CMD, "stalled: %u", ost_adapter_stalls(site->adapter, &idle_tck));

@@ -241,8 +241,8 @@ START_TEST(bad_states_say_what_to_do)
 	image->cpu[0].sctlr = 1;			/* vectors at VBAR 0: not mapped */
 	not_found(&request, OST_ERR_NOT_FOUND, "vectors are not mapped");
 	image->cpu[0].sctlr |= 1 << 13;
-	image->cpu[0].isa = OST_ISA_V8;
-	not_found(&request, OST_ERR_UNSUPPORTED, "64-bit");
+	image->cpu[0].isa = (enum ost_isa)7;
+	not_found(&request, OST_ERR_UNSUPPORTED, "architecture");
 	image->cpu[0].isa = OST_ISA_V7;
 	request.n_cpus = 0;
 	not_found(&request, OST_ERR_ARGUMENT, "halted core");

@@ -14,7 +14,7 @@
 #define FILE_MAX 16384u
 #define FILES_MAX 16u
 #define PATH_LEN 4096u
-#define FIRST_LINE "openst kernel 1\n"
+#define FIRST_LINE "openst kernel 2\n"
 
 static const char *const fact_name[OST_FACT_POINT] = {
 	[OST_FACT_WORD] = "word", [OST_FACT_SYMBOLS] = "symbols", [OST_FACT_KIND] = "kind", [OST_FACT_BEFORE] = "before",
@@ -25,7 +25,9 @@ static const char *const fact_name[OST_FACT_POINT] = {
 	[OST_FACT_COMM] = "comm", [OST_FACT_MM] = "mm", [OST_FACT_REAL_PARENT] = "real_parent",
 	[OST_FACT_GROUP_LEADER] = "group_leader", [OST_FACT_TASKS] = "tasks", [OST_FACT_STACK] = "stack",
 	[OST_FACT_PGD] = "pgd", [OST_FACT_INIT_TASK] = "init_task", [OST_FACT_THREAD_SIZE] = "thread_size",
-	[OST_FACT_POINTS_COUNT] = "points",
+	[OST_FACT_POINTS_COUNT] = "points", [OST_FACT_ENTRY_TASK] = "entry_task",
+	[OST_FACT_CODE] = "code", [OST_FACT_CODE_LEN] = "code_len", [OST_FACT_CODE2] = "code2",
+	[OST_FACT_CODE2_LEN] = "code2_len", [OST_FACT_CODE_HASH] = "code_hash",
 };
 
 static const char *name_of(unsigned int i)
@@ -187,6 +189,7 @@ bool ost_cache_store(const char *dir, uint64_t key, const struct ost_facts *fact
 	/* One file an image: what tells images of the same key apart is in the name. */
 	uint64_t id = ost_fnv(OST_FNV_START, facts->banner, strlen(facts->banner));
 	id = ost_fnv(id, &facts->v[OST_FACT_HASH], sizeof(facts->v[0]));
+	id = ost_fnv(id, &facts->v[OST_FACT_CODE_HASH], sizeof(facts->v[0]));
 	id = ost_fnv(id, &facts->v[OST_FACT_SPOT], OST_FACT_SPOTS * sizeof(facts->v[0]));
 	if (!len || (size_t)snprintf(path, sizeof(path), "%s/kernel-%016" PRIx64 "-%016" PRIx64, dir, key, id) >=
 			sizeof(path) || (size_t)snprintf(temp, sizeof(temp), "%s/.kernel-XXXXXX", dir) >= sizeof(temp)) {

@@ -4,7 +4,7 @@
  * relative to the image's start, so that a moved image (KASLR) is the same. A file is a hint: its user checks against
  * the target.
  *
- *	openst kernel 1
+ *	openst kernel 2
  *	<name> <hexadecimal>			all of enum ost_fact, in its order
  *	banner <text>
  *	end <FNV-1a of all before this line>
@@ -19,6 +19,7 @@
 #define OST_BANNER_LEN 256
 #define OST_FACT_SPOTS 16		/* symbol addresses looked at again */
 #define OST_FACT_POINTS 6
+#define OST_FACT_POINT_LEN 5
 
 enum ost_fact {
 	OST_FACT_WORD, OST_FACT_SYMBOLS, OST_FACT_KIND, OST_FACT_BEFORE, OST_FACT_HASH,
@@ -27,9 +28,10 @@ enum ost_fact {
 	OST_FACT_TARGET, OST_FACT_BANNER_ADDR,
 	OST_FACT_THREAD_INFO_TASK, OST_FACT_PID, OST_FACT_TGID, OST_FACT_COMM, OST_FACT_MM, OST_FACT_REAL_PARENT,
 	OST_FACT_GROUP_LEADER, OST_FACT_TASKS, OST_FACT_STACK, OST_FACT_PGD, OST_FACT_INIT_TASK, OST_FACT_THREAD_SIZE,
-	OST_FACT_POINTS_COUNT,
-	OST_FACT_POINT,					/* kind, addr, insn each */
-	OST_FACT_SPOT = OST_FACT_POINT + 3 * OST_FACT_POINTS,
+	OST_FACT_POINTS_COUNT, OST_FACT_ENTRY_TASK,
+	OST_FACT_CODE, OST_FACT_CODE_LEN, OST_FACT_CODE2, OST_FACT_CODE2_LEN, OST_FACT_CODE_HASH,
+	OST_FACT_POINT,					/* kind, addr, insn, abi, frame each */
+	OST_FACT_SPOT = OST_FACT_POINT + OST_FACT_POINT_LEN * OST_FACT_POINTS,
 	OST_FACT_COUNT = OST_FACT_SPOT + OST_FACT_SPOTS,
 };
 

@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The live syscall entry of a 32-bit ARM kernel, from the exception vectors and the code they lead to. */
+/*
+ * What code and exception vectors tell of the live syscall entry; and how that is read from the code of a 32-bit ARM
+ * kernel.
+ */
 #ifndef OPENST_KERNEL_ENTRY_H
 #define OPENST_KERNEL_ENTRY_H
 
 #include "arch/layout.h"
 
+struct ost_code_range {
+	uint64_t start;
+	uint32_t len;
+};
+
 struct ost_entry {
-	uint64_t target;		/* where the SWI vector leads; one of several ways in */
+	uint64_t target;		/* where the SWI vector leads; one of several ways in. arm64: the vectors */
 	uint64_t entry;			/* where all of them have met: the thread's flags are read for the first time */
 	uint64_t exit;			/* return address of an untraced call */
 	uint64_t exit_traced;		/* return address of a traced one; 0 when not seen */
 	uint64_t call_table;		/* sys_call_table; 0 when not seen */
 	enum ost_current_kind current;
 	uint32_t thread_size;		/* from the code that rounds SP down; 0 when the kernel has none */
-	uint64_t entry_task;		/* per-CPU variable of the current task: add TPIDRPRW; 0 when not seen */
+	uint64_t entry_task;		/* per-CPU variable of the current task: add TPIDRPRW (TPIDR_EL1); 0 when not seen */
+	struct ost_code_range code[2];	/* arm64: the functions that the exits were found in; len 0: none */
 };
 
 /* Where the SWI vector leads, from the core's vectors alone: four reads. */

@@ -791,10 +791,10 @@ struct ost_status ost_kallsyms_name(struct ost_kallsyms *ks, uint32_t i, char *r
 	return ost_ok();
 }
 
-/* name itself, or name with a suffix that GCC gives to its clones. */
+/* name itself, or name with a suffix that GCC and LLVM give to their clones. */
 static bool is_name(const char *have, const char *name)
 {
-	static const char *const suffix[] = { ".constprop.", ".isra.", ".part." };
+	static const char *const suffix[] = { ".constprop.", ".isra.", ".part.", ".llvm." };
 	size_t len = strlen(name);
 	if (strncmp(have, name, len)) {
 		return false;
@@ -805,6 +805,14 @@ static bool is_name(const char *have, const char *name)
 		}
 	}
 	return !have[len];
+}
+
+struct ost_status ost_kallsyms_is(struct ost_kallsyms *ks, uint32_t i, const char *name, bool *ret)
+{
+	char have[NAME_MAX_EXPANDED];
+	OST_TRY(ost_kallsyms_name(ks, i, have, sizeof(have)));
+	*ret = is_name(have, name);
+	return ost_ok();
 }
 
 static struct ost_status search_block(struct ost_kallsyms *ks, const char *name, uint32_t b, uint32_t *ret)

@@ -76,6 +76,8 @@ void ost_kallsyms_deinit(struct ost_kallsyms *ks);
 struct ost_status ost_kallsyms_address(struct ost_kallsyms *ks, uint32_t i, uint64_t *ret) OST_CHECK;
 /* Its name without the type letter, cut to room - 1 bytes. The names of 256 neighbours come along (3 KiB). */
 struct ost_status ost_kallsyms_name(struct ost_kallsyms *ks, uint32_t i, char *ret, size_t room) OST_CHECK;
+/* Is symbol i of this name, a compiler's suffix aside? As ost_kallsyms_name(). */
+struct ost_status ost_kallsyms_is(struct ost_kallsyms *ks, uint32_t i, const char *name, bool *ret) OST_CHECK;
 /* The symbol at or below addr, the first of several at one address. */
 struct ost_status ost_kallsyms_at(struct ost_kallsyms *ks, uint64_t addr, uint32_t *ret) OST_CHECK;
 

@@ -5,21 +5,22 @@
 
 #include "base/bytes.h"
 #include "kernel/cache.h"
-#include "kernel/entry.h"
+#include "kernel/find.h"
 #include "kernel/hash.h"
-#include "kernel/kallsyms.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
 
 #define LINE 64u			/* of the cache over the kernel's constant parts */
-#define IMAGE_SPAN (64u << 20)		/* a kernel image is smaller */
-#define SYMBOLS_BEHIND (24u << 20)	/* .data and .bss behind .rodata */
+#define IMAGE_SPAN (256u << 20)		/* a kernel image is smaller */
+#define SYMBOLS_BEHIND (64u << 20)	/* .data and .bss behind .rodata */
 #define MAPPINGS_MAX 20000u
 #define TASK_TRIES 3u
+#define CODE_MAX 0x4000u			/* bytes of code around the exits */
 #define BANNER_START "Linux version "
 
 struct ost_kernel {
 	struct ost_kernel_request request;
+	const struct ost_flavour *flavour;
 	struct ost_cpu_state *cpus;
 	const struct ost_cpu_state *core;	/* the one of cpus that shows how the kernel is mapped */
 	struct ost_mem phys;		/* the request's, watched */
@@ -31,6 +32,7 @@ struct ost_kernel {
 	struct ost_vm live;		/* what changes: read anew each time */
 	struct ost_layout layout;
 	struct ost_entry entry;
+	struct ost_entry known;		/* arm64: what the cache tells of it */
 	struct ost_kallsyms ks;
 	struct ost_kernel_stats stats;
 	uint64_t banner_addr;
@@ -39,7 +41,7 @@ struct ost_kernel {
 
 static struct ost_status no_kernel(uint64_t addr)
 {
-	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the SWI vector leads to memory that is no kernel image",
+	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the exception vectors lead to memory that is no kernel image",
 			addr);
 }
 
@@ -122,60 +124,54 @@ static struct ost_status use_of(struct ost_vm *vm, uint64_t va, struct ost_mappi
 	return ost_ok();
 }
 
-/* How far from va on mappings of the same use go, up or down. */
-static struct ost_status extent(struct ost_vm *vm, uint64_t va, enum use want, bool down, uint64_t *ret)
+/*
+ * How far from va on mappings of the same use go, up or down. What is never shorter than stride is gone through in such
+ * strides, and its end found by halving them.
+ */
+static struct ost_status extent(struct ost_vm *vm, uint64_t va, enum use want, bool down, uint64_t stride, uint64_t *ret)
 {
 	struct ost_mapping map;
 	enum use use;
-	uint64_t at = va;
+	uint64_t at = va, step = 0;
 	*ret = va;
 	for (unsigned int i = 0; i < MAPPINGS_MAX; i++) {
 		OST_TRY(use_of(vm, at, &map, &use));
-		if (use != want || (down ? va - at : at - va) >= IMAGE_SPAN) {
+		bool wanted = use == want && (down ? va - at : at - va) < IMAGE_SPAN;
+		if (!wanted && !step) {
 			break;
 		}
-		*ret = down ? map.va : map.va + map.len;
-		at = down ? map.va - 1 : map.va + map.len;
-		if (down ? !map.va : at < map.va) {
+		if (wanted) {
+			*ret = down ? map.va : map.va + map.len;
+		}
+		step = wanted && !i ? stride : wanted ? step : step / 2 >= 4096 ? step / 2 : 0;
+		at = down ? *ret - 1 - step : *ret + step;
+		if (down ? at > *ret : at < *ret) {
 			break;
 		}
 	}
 	return ost_ok();
 }
 
-/* The user/kernel border is one of few, the last one below the image (CONFIG_VMSPLIT_*). */
-static uint64_t border_below(uint64_t text)
-{
-	static const uint32_t split[] = { 0xc0000000, 0xb0000000, 0x80000000, 0x40000000 };
-	for (unsigned int i = 0; i < sizeof(split) / sizeof(split[0]); i++) {
-		if (text >= split[i]) {
-			return split[i];
-		}
-	}
-	return 0;
-}
-
 /*
  * Text is the run of executable mappings around the entry, rodata that of read-only ones behind it. A kernel without
- * CONFIG_STRICT_KERNEL_RWX maps all alike: then both are looked for in what is there.
+ * CONFIG_STRICT_KERNEL_RWX maps all alike, or no rodata apart: then both are looked for in what is there.
  */
-static struct ost_status read_bounds(struct ost_vm *vm, uint64_t target, struct ost_layout *l)
+static struct ost_status read_bounds(struct ost_vm *vm, uint64_t target, uint64_t stride, struct ost_layout *l)
 {
 	struct ost_mapping map;
 	OST_TRY(ost_vm_translate(vm, target, &map));
-	if (!map.executable || map.user || !border_below(target)) {
+	if (!map.executable || map.user) {
 		return no_kernel(target);
 	}
-	OST_TRY(extent(vm, target, CODE, true, &l->text_start));
-	OST_TRY(extent(vm, target, CODE, false, &l->text_end));
+	OST_TRY(extent(vm, target, CODE, true, stride, &l->text_start));
+	OST_TRY(extent(vm, target, CODE, false, stride, &l->text_end));
 	if (map.writable) {
 		l->rodata_start = target;
 		l->rodata_end = l->text_end;
 	} else {
 		l->rodata_start = l->text_end;
-		OST_TRY(extent(vm, l->text_end, CONSTANTS, false, &l->rodata_end));
+		OST_TRY(extent(vm, l->text_end, CONSTANTS, false, stride, &l->rodata_end));
 	}
-	l->page_offset = border_below(l->text_start);
 	return l->rodata_end > l->rodata_start ? ost_ok() : no_kernel(l->text_end);
 }
 
@@ -187,7 +183,11 @@ static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
 	ost_mem_init(&tables, watched_read, k, LINE);
 	struct ost_status status = ost_vm_init(&vm, &tables, &k->live.regime, 0);
 	if (!ost_failed(status)) {
-		status = read_bounds(&vm, target, &k->layout);
+		k->layout.page_offset = k->flavour->border(&vm.regime, target);
+		status = k->layout.page_offset ? read_bounds(&vm, target, k->flavour->stride, &k->layout) : no_kernel(target);
+	}
+	if (!ost_failed(status)) {
+		k->layout.page_offset = k->flavour->border(&vm.regime, k->layout.text_start);
 	}
 	ost_vm_deinit(&vm);
 	ost_mem_deinit(&tables);
@@ -198,12 +198,12 @@ static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
 {
 	const struct ost_layout *l = &k->layout;
 	return (struct ost_kallsyms_area){
-		.word = 4,
+		.word = k->flavour->word,
 		.start = l->rodata_start,
 		.end = l->rodata_end,
 		.low = l->text_start > (4u << 20) ? l->text_start - (4u << 20) : 0,
 		.high = l->rodata_end + SYMBOLS_BEHIND,
-		.known = k->entry.target,
+		.known = k->layout.isa == OST_ISA_V7 ? k->entry.target : 0,
 		.cancelled = k->request.cancelled,
 		.ctx = k->request.ctx,
 	};
@@ -211,72 +211,39 @@ static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
 
 /* ---- points ---- */
 
-struct point_rule {
-	enum ost_point_kind kind;
-	const char *symbol;
-	const char *missing;
-	size_t evidence;		/* offset in struct ost_entry of the address that the code tells, or 0 */
-};
-
-static const struct point_rule point_rules[] = {
-	{ OST_POINT_ENTRY, "local_restart", "the kernel's syscall entry (local_restart) was not found",
-		offsetof(struct ost_entry, entry) },
-	{ OST_POINT_EXIT, "ret_fast_syscall", "the kernel's syscall exit (ret_fast_syscall) was not found",
-		offsetof(struct ost_entry, exit) },
-	{ OST_POINT_EXIT_TRACED, "__sys_trace_return", "the exit of traced syscalls (__sys_trace_return) was not found",
-		offsetof(struct ost_entry, exit_traced) },
-	{ OST_POINT_EXIT_SKIPPED, "__sys_trace_return_nosave",
-		"the exit of skipped syscalls (__sys_trace_return_nosave) was not found", 0 },
-	{ OST_POINT_CHILD, "ret_from_fork", "the start of new tasks (ret_from_fork) was not found", 0 },
-};
-
-static struct ost_status symbol_near(struct ost_kernel *k, const char *name, uint32_t near, uint64_t *ret)
+struct ost_status ost_find_symbol(struct ost_kallsyms *ks, const char *name, uint32_t near, uint32_t *ret)
 {
-	uint32_t i;
-	struct ost_status status = ost_kallsyms_near(&k->ks, name, near, &i);
-	if (status.code == OST_ERR_NOT_FOUND) {
-		status = ost_kallsyms_lookup(&k->ks, name, &i);
+	static const int32_t away[] = { 0, 768, -768, 1536, -1536 };
+	for (unsigned int i = 0; i < sizeof(away) / sizeof(away[0]); i++) {
+		int64_t at = (int64_t)near + away[i];
+		if (at < 0 || at >= ks->map.n) {
+			continue;
+		}
+		struct ost_status status = ost_kallsyms_near(ks, name, (uint32_t)at, ret);
+		if (status.code != OST_ERR_NOT_FOUND) {
+			return status;
+		}
 	}
-	OST_TRY(status);
-	return ost_kallsyms_address(&k->ks, i, ret);
+	return ost_kallsyms_lookup(ks, name, ret);
 }
 
-/* What the code tells goes; the symbol must not contradict it. Without code evidence the symbol must be there. */
-static struct ost_status find_point(struct ost_kernel *k, const struct point_rule *rule, uint32_t near)
+struct ost_status ost_find_add(struct ost_finder *f, const struct ost_point *point, const char *missing)
 {
-	struct ost_point *point = &k->layout.point[k->layout.points];
-	uint64_t seen = 0, named = 0;
-	if (rule->evidence) {
-		memcpy(&seen, (const uint8_t *)&k->entry + rule->evidence, sizeof(seen));
+	struct ost_layout *l = f->layout;
+	if (point->addr < l->text_start || point->addr >= l->text_end || point->addr & 3 || l->points == OST_MAX_POINTS) {
+		return ost_error_at(OST_ERR_FORMAT, missing, point->addr);
 	}
-	struct ost_status status = symbol_near(k, rule->symbol, near, &named);
-	if (status.code == OST_ERR_NOT_FOUND && !seen) {
-		return ost_error(OST_ERR_NOT_FOUND, rule->missing);
-	}
-	if (ost_failed(status) && status.code != OST_ERR_NOT_FOUND) {
-		return status;
-	}
-	if (seen && !ost_failed(status) && seen != named) {
-		return ost_error_at(OST_ERR_FORMAT, "the kernel's symbols and the code of its syscall entry disagree", seen);
-	}
-	*point = (struct ost_point){ .kind = rule->kind, .abi = OST_ABI_ARM, .addr = seen ? seen : named };
-	if (point->addr < k->layout.text_start || point->addr >= k->layout.text_end || point->addr & 3) {
-		return ost_error_at(OST_ERR_FORMAT, rule->missing, point->addr);
-	}
-	OST_TRY(ost_mem_read_u32(&k->constant.mem, point->addr, &point->insn));
-	k->layout.points++;
+	l->point[l->points] = *point;
+	OST_TRY(ost_mem_read_u32(f->mem, point->addr, &l->point[l->points].insn));
+	l->points++;
 	return ost_ok();
 }
 
 static struct ost_status find_points(struct ost_kernel *k)
 {
-	uint32_t near;
+	struct ost_finder f = { .mem = &k->constant.mem, .ks = &k->ks, .entry = &k->entry, .layout = &k->layout };
 	k->layout.points = 0;
-	OST_TRY(ost_kallsyms_at(&k->ks, k->entry.entry, &near));
-	for (unsigned int i = 0; i < sizeof(point_rules) / sizeof(point_rules[0]); i++) {
-		OST_TRY(find_point(k, &point_rules[i], near));
-	}
-	return ost_ok();
+	return k->flavour->points(&f);
 }
 
 /* ---- banner ---- */
@@ -331,13 +298,24 @@ static void find_banner(struct ost_kernel *k)
 
 /* ---- cache ---- */
 
-/* What can be had for little and differs between most kernels. */
+static struct ost_status stale(void)
+{
+	return ost_error(OST_ERR_NOT_FOUND, "the cached facts are another kernel's");
+}
+
+/*
+ * What can be had for little and differs between most kernels. Where the vector leads to is told by each core in its
+ * own way on arm64.
+ */
 static struct ost_status cache_key(struct ost_kernel *k, uint64_t *ret)
 {
 	const struct ost_layout *l = &k->layout;
-	uint64_t bounds[] = { l->text_end - l->text_start, l->rodata_end - l->text_start, k->entry.target - l->text_start };
+	bool v7 = l->isa == OST_ISA_V7;
+	uint64_t at = v7 ? k->entry.target & ~UINT64_C(63) : l->text_start + (l->text_end - l->text_start) / 512 * 256;
+	uint64_t bounds[] = { l->text_end - l->text_start, l->rodata_end - l->text_start, v7 ? k->entry.target - l->text_start
+		: 8 };
 	uint8_t code[256];
-	OST_TRY(ost_mem_read(&k->constant.mem, k->entry.target & ~UINT64_C(63), code, sizeof(code)));
+	OST_TRY(ost_mem_read(&k->constant.mem, at, code, sizeof(code)));
 	*ret = ost_fnv(ost_fnv(OST_FNV_START, bounds, sizeof(bounds)), code, sizeof(code));
 	return ost_ok();
 }
@@ -373,6 +351,11 @@ static const struct fact_field fields[] = {
 	FIELD(OST_FACT_INIT_TASK, layout.init_task, ADDRESS),
 	FIELD(OST_FACT_THREAD_SIZE, layout.thread_size, PLAIN32),
 	FIELD(OST_FACT_POINTS_COUNT, layout.points, PLAIN32),
+	FIELD(OST_FACT_ENTRY_TASK, known.entry_task, ADDRESS),
+	FIELD(OST_FACT_CODE, known.code[0].start, ADDRESS),
+	FIELD(OST_FACT_CODE_LEN, known.code[0].len, PLAIN32),
+	FIELD(OST_FACT_CODE2, known.code[1].start, ADDRESS),
+	FIELD(OST_FACT_CODE2_LEN, known.code[1].len, PLAIN32),
 };
 #undef FIELD
 
@@ -410,21 +393,53 @@ static struct ost_status spot(struct ost_kernel *k, unsigned int i, uint64_t *re
 	return ost_ok();
 }
 
+/* Where the vectors lead, relative; arm64: cores may have different ones. */
+static uint64_t fixed_target(const struct ost_kernel *k)
+{
+	return k->layout.isa == OST_ISA_V7 ? k->entry.target - k->layout.text_start : 0;
+}
+
+/*
+ * Of the code around the exits, for it is not the same on each board: the kernel rewrites it for the cores it finds. 0
+ * without any.
+ */
+static struct ost_status code_hash(struct ost_kernel *k, uint64_t *ret)
+{
+	*ret = 0;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint8_t code[CODE_MAX];
+		uint32_t len = k->known.code[i].len;
+		if (len > sizeof(code)) {
+			return stale();
+		}
+		if (len) {
+			OST_TRY(ost_mem_read(&k->constant.mem, k->known.code[i].start, code, len));
+			*ret = ost_fnv(*ret ? *ret : OST_FNV_START, code, len);
+		}
+	}
+	return ost_ok();
+}
+
 static struct ost_status to_facts(struct ost_kernel *k, struct ost_facts *ret)
 {
 	*ret = (struct ost_facts){ 0 };
+	k->known = k->layout.isa == OST_ISA_V7 ? (struct ost_entry){ 0 } : k->entry;
 	for (unsigned int i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		ret->v[fields[i].fact] = get_field(k, &fields[i]);
 	}
 	ret->v[OST_FACT_KIND] = k->ks.map.kind;
 	ret->v[OST_FACT_BEFORE] = k->ks.map.before;
 	ret->v[OST_FACT_HASH] = ost_kallsyms_hash(&k->ks);
-	ret->v[OST_FACT_TARGET] = k->entry.target - k->layout.text_start;
+	ret->v[OST_FACT_TARGET] = fixed_target(k);
+	OST_TRY(code_hash(k, &ret->v[OST_FACT_CODE_HASH]));
 	for (unsigned int i = 0; i < k->layout.points; i++) {
-		uint64_t *v = &ret->v[OST_FACT_POINT + 3 * i];
-		v[0] = k->layout.point[i].kind;
-		v[1] = k->layout.point[i].addr - k->layout.text_start;
-		v[2] = k->layout.point[i].insn;
+		const struct ost_point *point = &k->layout.point[i];
+		uint64_t *v = &ret->v[OST_FACT_POINT + OST_FACT_POINT_LEN * i];
+		v[0] = point->kind;
+		v[1] = point->addr - k->layout.text_start;
+		v[2] = point->insn;
+		v[3] = point->abi;
+		v[4] = point->frame;
 	}
 	for (unsigned int i = 0; i < OST_FACT_SPOTS; i++) {
 		OST_TRY(spot(k, i, &ret->v[OST_FACT_SPOT + i]));
@@ -451,8 +466,8 @@ static bool are_sane(const struct ost_kernel *k, const struct ost_facts *facts)
 	const uint32_t must[] = { l->task_pid, l->task_tgid, l->task_comm, l->task_tasks };
 	const uint32_t may[] = { l->thread_info_task, l->task_mm, l->task_real_parent, l->task_group_leader, l->task_stack,
 		l->mm_pgd };
-	bool sane = map->word == 4 && facts->v[OST_FACT_KIND] < OST_KALLSYMS_KINDS && facts->v[OST_FACT_BEFORE] < 2 &&
-		facts->v[OST_FACT_TARGET] == k->entry.target - l->text_start && l->points && l->points <= OST_MAX_POINTS &&
+	bool sane = map->word == k->flavour->word && facts->v[OST_FACT_KIND] < OST_KALLSYMS_KINDS && facts->v[OST_FACT_BEFORE] < 2 &&
+		facts->v[OST_FACT_TARGET] == fixed_target(k) && l->points && l->points <= OST_MAX_POINTS &&
 		in_rodata(k, map->addresses) && in_rodata(k, map->names) && in_rodata(k, map->markers) &&
 		in_rodata(k, map->tokens) && in_rodata(k, map->token_index) && (!map->seqs || in_rodata(k, map->seqs)) &&
 		l->thread_size <= 1u << 20 && !(l->thread_size & (l->thread_size - 1));
@@ -465,27 +480,25 @@ static bool are_sane(const struct ost_kernel *k, const struct ost_facts *facts)
 	return sane;
 }
 
-static struct ost_status stale(void)
+static struct ost_status check_point(struct ost_kernel *k, const uint64_t *v, struct ost_point *ret)
 {
-	return ost_error(OST_ERR_NOT_FOUND, "the cached facts are another kernel's");
+	uint64_t addr = v[1] + k->layout.text_start;
+	uint32_t insn;
+	if (v[0] > OST_POINT_CHILD || addr < k->layout.text_start || addr >= k->layout.text_end || addr & 3 ||
+			(v[0] == OST_POINT_ENTRY && k->entry.entry && addr != k->entry.entry) ||
+			v[3] >= OST_ABI_COUNT || ost_arch_get((enum ost_abi)v[3])->word > k->flavour->word || v[4] > 30) {
+		return stale();
+	}
+	OST_TRY(ost_mem_read_u32(&k->constant.mem, addr, &insn));
+	*ret = (struct ost_point){ .kind = (enum ost_point_kind)v[0], .abi = (enum ost_abi)v[3], .addr = addr, .insn = insn,
+		.frame = (unsigned int)v[4] };
+	return insn == v[2] ? ost_ok() : stale();
 }
 
 static struct ost_status check_points(struct ost_kernel *k, const struct ost_facts *facts)
 {
 	for (unsigned int i = 0; i < k->layout.points; i++) {
-		const uint64_t *v = &facts->v[OST_FACT_POINT + 3 * i];
-		uint64_t addr = v[1] + k->layout.text_start;
-		uint32_t insn;
-		if (v[0] > OST_POINT_CHILD || addr < k->layout.text_start || addr >= k->layout.text_end || addr & 3 ||
-				(v[0] == OST_POINT_ENTRY && addr != k->entry.entry)) {
-			return stale();
-		}
-		OST_TRY(ost_mem_read_u32(&k->constant.mem, addr, &insn));
-		if (insn != v[2]) {
-			return stale();
-		}
-		k->layout.point[i] = (struct ost_point){ .kind = (enum ost_point_kind)v[0], .abi = OST_ABI_ARM, .addr = addr,
-			.insn = insn };
+		OST_TRY(check_point(k, &facts->v[OST_FACT_POINT + OST_FACT_POINT_LEN * i], &k->layout.point[i]));
 	}
 	return ost_ok();
 }
@@ -494,7 +507,7 @@ static struct ost_task_search tasks_of(struct ost_kernel *k)
 {
 	return (struct ost_task_search){
 		.vm = &k->live,
-		.word = 4,
+		.word = k->flavour->word,
 		.entry = &k->entry,
 		.cpus = k->cpus,
 		.n_cpus = k->request.n_cpus,
@@ -508,7 +521,12 @@ static struct ost_status check_facts(struct ost_kernel *k, const struct ost_fact
 	struct ost_kallsyms_area area = area_of(k);
 	struct ost_kallsyms_map map = k->ks.map;
 	struct ost_task_search tasks = tasks_of(k);
+	uint64_t hash;
 	OST_TRY(check_points(k, facts));
+	OST_TRY(code_hash(k, &hash));
+	if (hash != facts->v[OST_FACT_CODE_HASH]) {
+		return stale();
+	}
 	if (k->banner_addr && (!take_banner(k, k->banner_addr, strlen(facts->banner) + 1) ||
 			strcmp(k->banner, facts->banner))) {
 		return stale();
@@ -537,6 +555,7 @@ static bool take_facts(void *ctx, const struct ost_facts *facts)
 	k->ks.map.kind = (enum ost_kallsyms_kind)facts->v[OST_FACT_KIND];
 	k->ks.map.before = facts->v[OST_FACT_BEFORE];
 	if (are_sane(k, facts) && !ost_failed(check_facts(k, facts))) {
+		k->entry.entry_task = k->layout.isa == OST_ISA_V7 ? k->entry.entry_task : k->known.entry_task;
 		return true;
 	}
 	ost_kallsyms_deinit(&k->ks);
@@ -556,10 +575,10 @@ static bool is_complete(const struct ost_layout *l)
 
 /* ---- find ---- */
 
-static void init_layout(struct ost_layout *l)
+static void init_layout(struct ost_layout *l, enum ost_isa isa)
 {
 	*l = (struct ost_layout){
-		.isa = OST_ISA_V7,
+		.isa = isa,
 		.thread_info_task = OST_NO_OFFSET, .task_pid = OST_NO_OFFSET, .task_tgid = OST_NO_OFFSET,
 		.task_comm = OST_NO_OFFSET, .task_mm = OST_NO_OFFSET, .task_real_parent = OST_NO_OFFSET,
 		.task_group_leader = OST_NO_OFFSET, .task_tasks = OST_NO_OFFSET, .task_stack = OST_NO_OFFSET,
@@ -599,77 +618,46 @@ static struct ost_status find_cold(struct ost_kernel *k)
 	return ost_ok();
 }
 
+/* The kernel as this core shows it. */
+static struct ost_status open_core(struct ost_kernel *k, const struct ost_cpu_state *cpu, uint64_t *ret_target)
+{
+	struct ost_cpu_state regime;
+	OST_TRY(k->flavour->check_core(cpu));
+	OST_TRY(k->flavour->open(&k->phys, cpu, &regime, ret_target));
+	ost_vm_deinit(&k->constant);
+	ost_vm_deinit(&k->live);
+	OST_TRY(ost_vm_init(&k->constant, &k->phys, &regime, LINE));
+	OST_TRY(ost_vm_init(&k->live, &k->phys, &regime, 0));
+	k->core = cpu;
+	return find_bounds(k, *ret_target);
+}
+
 /*
- * TTBR0 names the table of the program that runs now, which may be gone the next time; TTBR1 names the kernel's own
- * (unless LPAE splits the space at 3 GiB: then it is in force for the kernel anyway).
+ * The first core that does; one that was never started, or sits in firmware, is no reason to fail. What is told else is
+ * what is wrong with the first core that was not out of the question.
  */
-static struct ost_cpu_state kernel_regime(const struct ost_cpu_state *cpu)
+static struct ost_status open_kernel(struct ost_kernel *k, uint64_t *ret_target)
 {
-	struct ost_cpu_state regime = *cpu;
-	bool split = cpu->tcr >> 31 & 1 && (cpu->tcr >> 16 & 7) >= 2;
-	if (cpu->ttbr1 && !split) {
-		regime.ttbr0 = cpu->ttbr1;
-		regime.tcr &= cpu->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x17);
-	}
-	return regime;
-}
-
-/* Can the core's registers show a kernel? */
-static struct ost_status check_core(const struct ost_cpu_state *cpu)
-{
-	unsigned int mode = cpu->cpsr & 0x1f;
-	if (mode == 0x16 || mode == 0x1a) {
-		return ost_error(OST_ERR_STATE,
-				"the core was halted in secure monitor or hypervisor mode: resume and halt again");
-	}
-	if (!(cpu->sctlr & 1)) {
-		return ost_error(OST_ERR_STATE, "the core's MMU is off (boot loader, or just reset): let it boot Linux first");
-	}
-	if (cpu->sctlr & 1u << 25) {
-		return ost_error(OST_ERR_UNSUPPORTED, "the kernel is big-endian: OpenST can't trace that yet");
-	}
-	return ost_ok();
-}
-
-/* The first core that can; a second one that was never started is no reason to fail. */
-static struct ost_status pick_core(struct ost_kernel *k)
-{
-	struct ost_status first = check_core(&k->cpus[0]);
+	struct ost_status first = ost_ok();
 	for (unsigned int i = 0; i < k->request.n_cpus; i++) {
-		if (!ost_failed(check_core(&k->cpus[i]))) {
-			k->core = &k->cpus[i];
-			return ost_ok();
+		struct ost_status status = open_core(k, &k->cpus[i], ret_target);
+		if (!ost_failed(status) || ost_failed(k->broken)) {
+			return status;
+		}
+		if (!ost_failed(first) || (first.code == OST_ERR_STATE && status.code != OST_ERR_STATE)) {
+			first = status;
 		}
 	}
 	return first;
-}
-
-/* Read the kernel's memory through its own page table where there is one, else through the running program's. */
-static struct ost_status open_memory(struct ost_kernel *k, uint64_t *ret_target)
-{
-	struct ost_cpu_state regime = kernel_regime(k->core);
-	struct ost_status status;
-	for (unsigned int own = 2; own-- > 0;) {
-		const struct ost_cpu_state *use = own ? &regime : k->core;
-		OST_TRY(ost_vm_init(&k->constant, &k->phys, use, LINE));
-		OST_TRY(ost_vm_init(&k->live, &k->phys, use, 0));
-		status = ost_entry_target(&k->live.mem, k->core, ret_target);
-		if (!ost_failed(status) || (status.code != OST_ERR_NOT_FOUND && status.code != OST_ERR_FAULT)) {
-			break;
-		}
-	}
-	return status;
 }
 
 static struct ost_status find(struct ost_kernel *k)
 {
 	uint64_t target, key = 0;
 	struct ost_facts facts;
-	OST_TRY(pick_core(k));
 	OST_TRY(phase(k, "exception vectors and page tables", 0));
-	OST_TRY(open_memory(k, &target));
-	OST_TRY(find_bounds(k, target));
-	OST_TRY(ost_entry_follow(&k->constant.mem, target, &k->entry));
+	OST_TRY(open_kernel(k, &target));
+	OST_TRY(k->flavour->follow(&k->constant.mem, target, &k->entry));
 	k->layout.current = k->entry.current;
 	if (k->request.cache_dir) {
 		OST_TRY(phase(k, "what is known of this kernel", 1));
@@ -690,8 +678,11 @@ static struct ost_status check_request(const struct ost_kernel_request *request)
 	if (!request->n_cpus || !request->cpus || !request->phys) {
 		return ost_error(OST_ERR_ARGUMENT, "the kernel finder needs a halted core and physical memory");
 	}
-	if (request->cpus[0].isa != OST_ISA_V7) {
-		return ost_error(OST_ERR_UNSUPPORTED, "64-bit kernels are not supported yet");
+	for (unsigned int i = 0; i < request->n_cpus; i++) {
+		enum ost_isa isa = request->cpus[i].isa;
+		if ((isa != OST_ISA_V7 && isa != OST_ISA_V8) || isa != request->cpus[0].isa) {
+			return ost_error(OST_ERR_UNSUPPORTED, "the cores' architecture is not supported, or not the same for all of them");
+		}
 	}
 	return ost_ok();
 }
@@ -710,7 +701,8 @@ struct ost_status ost_kernel_find(const struct ost_kernel_request *request, stru
 	struct ost_status status = ost_error(OST_ERR_NOMEM, "out of memory");
 	if (k->cpus) {
 		memcpy(k->cpus, request->cpus, request->n_cpus * sizeof(k->cpus[0]));
-		init_layout(&k->layout);
+		k->flavour = request->cpus[0].isa == OST_ISA_V7 ? &ost_flavour_v7 : &ost_flavour_v8;
+		init_layout(&k->layout, request->cpus[0].isa);
 		ost_mem_init(&k->phys, watched_read, k, 0);
 		k->finding = true;
 		status = find(k);
@@ -817,19 +809,14 @@ struct ost_status ost_kernel_user_regime(struct ost_kernel *k, const struct ost_
 		return ost_error(OST_ERR_NOT_FOUND, "where a task's page table hangs was not found in this kernel");
 	}
 	ost_vm_forget(&k->live);
-	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_mm, 4, &mm));
+	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_mm, k->flavour->word, &mm));
 	if (!mm) {
 		return ost_error_at(OST_ERR_NOT_FOUND, "a kernel thread has no user memory", addr);
 	}
-	OST_TRY(ost_mem_read_uint(&k->live.mem, mm + k->layout.mm_pgd, 4, &pgd));
+	OST_TRY(ost_mem_read_uint(&k->live.mem, mm + k->layout.mm_pgd, k->flavour->word, &pgd));
 	OST_TRY(ost_vm_translate(&k->live, pgd, &map));
 	*ret = *cpu;
-	ret->ttbr0 = map.pa + (pgd - map.va);
-	/*
-	 * Walk the low part from TTBR0 whatever the kernel has set for now; the split itself stays, but for LPAE's
-	 * narrowed one.
-	 */
-	ret->tcr &= cpu->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x10);
+	k->flavour->user_regime(ret, map.pa + (pgd - map.va));
 	return ost_ok();
 }
 
@@ -841,7 +828,7 @@ struct ost_status ost_kernel_next_task(struct ost_kernel *k, uint64_t addr, uint
 		return ost_ok();
 	}
 	ost_vm_forget(&k->live);
-	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_tasks, 4, &next));
+	OST_TRY(ost_mem_read_uint(&k->live.mem, addr + k->layout.task_tasks, k->flavour->word, &next));
 	next -= k->layout.task_tasks;
 	*ret_next = next == k->layout.init_task ? 0 : next;
 	return ost_ok();

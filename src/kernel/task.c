@@ -30,9 +30,14 @@ struct finder {
 	uint64_t addr[3];
 };
 
+/* On arm64 the top byte may be a tag. */
 static bool is_kernel(const struct ost_task_search *s, uint64_t p)
 {
-	return p >= s->layout->page_offset && !(p & (s->word - 1)) && (s->word == 8 || p < 0xfffff000);
+	if (p & (s->word - 1)) {
+		return false;
+	}
+	return s->word == 8 ? (p | UINT64_C(0xff) << 56) >= s->layout->page_offset :
+		p >= s->layout->page_offset && p < 0xfffff000;
 }
 
 static uint64_t word_at(const struct finder *f, unsigned int t, uint32_t off)
@@ -85,15 +90,24 @@ static struct ost_status current_by_stack(const struct ost_task_search *s, const
 	return ost_error_at(OST_ERR_NOT_FOUND, "the core's SVC stack holds no thread_info", base);
 }
 
+/* In a program, AArch32 or AArch64, and in the first words of the kernel's entry, SP_EL0 is the program's. */
+static bool has_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu)
+{
+	return !(cpu->cpsr & 0x10) && (cpu->cpsr & 0xc) && is_kernel(s, cpu->tpidruro);
+}
+
 struct ost_status ost_task_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu, uint64_t *ret)
 {
 	uint64_t task = 0;
-	if (s->entry->current == OST_CURRENT_R9_THREAD_INFO) {
+	if (s->entry->current == OST_CURRENT_SP_EL0 && has_current(s, cpu)) {
+		task = cpu->tpidruro;
+	} else if (s->entry->current == OST_CURRENT_R9_THREAD_INFO) {
 		OST_TRY(current_by_stack(s, cpu, &task));
 	} else if (s->entry->entry_task) {
-		uint64_t at = (uint32_t)(s->entry->entry_task + cpu->tpidrprw);
+		uint64_t at = s->entry->entry_task + cpu->tpidrprw;
+		at = s->word == 4 ? (uint32_t)at : at;
 		OST_TRY(ost_mem_read_uint(&s->vm->mem, at, s->word, &task));
-	} else if ((cpu->cpsr & MODE_MASK) != MODE_USR) {
+	} else if (s->word == 4 && (cpu->cpsr & MODE_MASK) != MODE_USR) {
 		task = cpu->tpidruro;
 	}
 	if (!is_kernel(s, task)) {
@@ -394,6 +408,63 @@ static struct ost_status find_list(struct finder *f, uint64_t current)
 	return no_list();
 }
 
+/* ---- thread_size ---- */
+
+/* The state of task 1 in user mode, as its stack keeps it. */
+struct user_state {
+	uint64_t pc, sp;
+};
+
+/* Its registers lie at the top of its stack, 8 bytes below the end, CPSR the last but one. */
+static bool has_regs_v7(const struct finder *f, uint64_t top, struct user_state *ret)
+{
+	uint8_t regs[72];
+	if (ost_failed(ost_mem_read(f->mem, top - 8 - sizeof(regs), regs, sizeof(regs)))) {
+		return false;
+	}
+	*ret = (struct user_state){ .pc = ost_le32(regs + 60), .sp = ost_le32(regs + 52) };
+	return (ost_le32(regs + 64) & MODE_MASK) == MODE_USR;
+}
+
+/*
+ * x0-x30, sp, pc, pstate, and then what differs between kernels, to the end. A program's pstate says EL0 of AArch64, or
+ * User mode.
+ */
+static bool has_regs_v8(const struct finder *f, uint64_t top, struct user_state *ret)
+{
+	uint8_t raw[0x180];
+	if (ost_failed(ost_mem_read(f->mem, top - sizeof(raw), raw, sizeof(raw)))) {
+		return false;
+	}
+	for (unsigned int len = 0x120; len <= sizeof(raw); len += 16) {
+		const uint8_t *regs = raw + sizeof(raw) - len;
+		uint64_t pstate = ost_le64(regs + 0x108);
+		*ret = (struct user_state){ .pc = ost_le64(regs + 0x100), .sp = ost_le64(regs + 0xf8) };
+		if (pstate & 0x10) {
+			ret->sp = ost_le64(regs + 13 * 8);
+		}
+		if (!(pstate >> 32) && !(pstate & 0xf) && ret->pc && !(ret->pc >> 52) && ret->sp && !(ret->sp >> 52) &&
+				!(ret->pc & 1) && !(ret->sp & 3)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Task 1 came from user mode. */
+static uint32_t find_thread_size(const struct finder *f, struct user_state *ret)
+{
+	uint64_t stack = word_at(f, 1, f->s->layout->task_stack), border = f->s->layout->page_offset;
+	for (uint32_t size = 4096; size <= 262144; size *= 2) {
+		bool has = f->s->word == 8 ? has_regs_v8(f, stack + size, ret) : has_regs_v7(f, stack + size, ret);
+		if (has && ret->pc && ret->pc < border && ret->sp && ret->sp < border) {
+			return size;
+		}
+	}
+	*ret = (struct user_state){ 0 };
+	return 0;
+}
+
 /* ---- mm->pgd ---- */
 
 #define LONG_TABLE UINT64_C(0xfffffff003)	/* address and type; Linux marks its own with a bit above */
@@ -426,51 +497,59 @@ static struct ost_status swapper_entry(const struct ost_task_search *s, uint64_t
 	return text_entry(s, table, ret);
 }
 
-static uint32_t find_pgd(const struct finder *f)
+/* arm64: does the table at pgd map what task 1 had in its registers? */
+static bool maps_program(const struct ost_task_search *s, uint64_t pgd, const struct user_state *user)
+{
+	const uint64_t at[] = { user->pc, user->sp, user->sp - 16 };
+	struct ost_cpu_state regime = s->vm->regime;
+	struct ost_mapping map;
+	struct ost_vm vm;
+	bool maps = false;
+	regime.ttbr0 = (pgd & UINT64_C(0xffffffffffff)) | (pgd >> 48 & 15) << 2;
+	regime.tcr &= ~UINT64_C(0x80);
+	if (!ost_failed(ost_vm_init(&vm, s->vm->phys, &regime, 0))) {
+		for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]) && !maps; i++) {
+			maps = at[i] && !ost_failed(ost_vm_translate(&vm, at[i], &map)) && map.user;
+		}
+	}
+	ost_vm_deinit(&vm);
+	return maps;
+}
+
+/* arm: is the kernel's part the same as in its own table? */
+static bool maps_kernel(const struct ost_task_search *s, uint64_t pgd)
+{
+	uint64_t swapper, entry;
+	return !ost_failed(swapper_entry(s, &swapper)) && !ost_failed(text_entry(s, pgd, &entry)) && entry &&
+		entry == swapper;
+}
+
+static uint32_t find_pgd(const struct finder *f, const struct user_state *user)
 {
 	const struct ost_task_search *s = f->s;
-	uint64_t mm = word_at(f, 1, s->layout->task_mm), swapper, entry;
-	uint64_t align = s->vm->regime.tcr >> 31 & 1 ? 32 : 16384;
+	uint64_t mm = word_at(f, 1, s->layout->task_mm);
+	uint64_t align = s->word == 8 ? 64 : s->vm->regime.tcr >> 31 & 1 ? 32 : 16384;
 	uint8_t raw[0x100];
-	if (ost_failed(swapper_entry(s, &swapper)) || ost_failed(ost_mem_read(f->mem, mm, raw, sizeof(raw)))) {
+	if (ost_failed(ost_mem_read(f->mem, mm, raw, sizeof(raw)))) {
 		return OST_NO_OFFSET;
 	}
 	for (uint32_t off = 0; off < sizeof(raw); off += s->word) {
 		uint64_t pgd = ost_le(raw + off, s->word);
 		struct ost_mapping map;
-		if (is_kernel(s, pgd) && !(pgd & (align - 1)) && !ost_failed(ost_vm_translate(s->vm, pgd, &map)) &&
-				!ost_failed(text_entry(s, map.pa + (pgd - map.va), &entry)) && entry && entry == swapper) {
+		if (!is_kernel(s, pgd) || pgd & (align - 1) || ost_failed(ost_vm_translate(s->vm, pgd, &map))) {
+			continue;
+		}
+		uint64_t pa = map.pa + (pgd - map.va);
+		if (s->word == 8 ? maps_program(s, pa, user) : maps_kernel(s, pa)) {
 			return off;
 		}
 	}
 	return OST_NO_OFFSET;
 }
 
-/* ---- thread_size ---- */
-
-/*
- * Task 1 came from user mode: its registers lie at the top of its stack, 8 bytes below the end, CPSR the last
- * but one.
- */
-static uint32_t find_thread_size(const struct finder *f)
-{
-	uint64_t stack = word_at(f, 1, f->s->layout->task_stack);
-	for (uint32_t size = 4096; size <= 65536; size *= 2) {
-		uint8_t regs[72];
-		uint64_t border = f->s->layout->page_offset;
-		if (ost_failed(ost_mem_read(f->mem, stack + size - 8 - sizeof(regs), regs, sizeof(regs)))) {
-			break;
-		}
-		uint32_t pc = ost_le32(regs + 60), sp = ost_le32(regs + 52);
-		if ((ost_le32(regs + 64) & MODE_MASK) == MODE_USR && pc && pc < border && sp && sp < border) {
-			return size;
-		}
-	}
-	return 0;
-}
-
 static struct ost_status find_fields(struct finder *f)
 {
+	struct user_state user = { 0 };
 	struct ost_layout *l = f->s->layout;
 	unsigned int w = f->s->word;
 	l->task_pid = find_field(f, l->task_tasks, l->task_comm, 4, fits_pid);
@@ -484,11 +563,11 @@ static struct ost_status find_fields(struct finder *f)
 	l->task_group_leader = find_field(f, behind, l->task_comm, w, fits_group_leader);
 	l->task_mm = find_field(f, l->task_tasks + 2 * w, l->task_pid, w, fits_mm);
 	l->task_stack = find_field(f, 0, l->task_tasks, w, fits_stack);
-	l->mm_pgd = l->task_mm == OST_NO_OFFSET ? OST_NO_OFFSET : find_pgd(f);
 	l->thread_size = f->s->entry->thread_size;
 	if (!l->thread_size && l->task_stack != OST_NO_OFFSET) {
-		l->thread_size = find_thread_size(f);
+		l->thread_size = find_thread_size(f, &user);
 	}
+	l->mm_pgd = l->task_mm == OST_NO_OFFSET ? OST_NO_OFFSET : find_pgd(f, &user);
 	return ost_ok();
 }
 

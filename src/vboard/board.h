@@ -104,6 +104,7 @@ struct vb_core_v8 {
 	struct vb_qemu_a64 entry; /* registers as the core stopped; of no meaning in AArch32 state */
 	struct vb_qemu_hidden_a64 hidden; /* as the core stopped */
 	bool aarch32; /* it is in that state; then there is hidden */
+	bool guest_unlocked; /* the guest has cleared the OS lock since the last reset */
 };
 
 struct vb_core {
@@ -132,6 +133,7 @@ struct vb_board_config {
 	bool no_packed;
 	bool clock_runs;
 	bool hold_reset;
+	bool strict_dcps; /* DCPSx leaves SPSR_ELx UNKNOWN */
 };
 
 struct vb_board {

@@ -14,9 +14,9 @@
  *
  *     counters [reset]       everything counted since the start or the last reset, "name value" a line
  *     client                 the same since the present (or last) client of a front connected
- *     halted                 "core N running|halted|reset" a line
+ *     halted                 "core N running|halted|reset|off" a line
  *     brps                   a line for each register whose enable bit is set: "core N bvr|wvr I VALUE CONTROL",
- *                            and "core N vcr VALUE"
+ *                            and "core N vcr VALUE" or "core N eccr VALUE"
  *     hash START LEN         SHA-256 of guest physical RAM
  *     hashva CORE START LEN  SHA-256 of memory as core CORE's page tables map it now, privileged
  *     link up|down           plugs the probe's cable in or out

@@ -20,6 +20,7 @@
 #define PSTATE_DAIF (0xfu << 6)
 #define PSTATE_EL(pstate) ((pstate) >> 2 & 3)
 #define SCTLR_M (1u << 0)
+#define OSLSR_OSLK (1u << 1)
 #define HCR_RW (1u << 31)
 #define VECTORS 16 /* of 0x80 bytes each */
 #define INSN_NOP 0xd503201fu
@@ -856,6 +857,70 @@ static void core_check_place(struct vb_core *core)
 		core->have_entry = false; /* it goes on */
 }
 
+/* Winding back ------------------------------------------------------------------------------------------------- */
+
+/* A load or store that has been executed: what it did to its base register. */
+struct access {
+	unsigned int base, size;
+	int64_t moved; /* the base register did, by writeback */
+	bool lost; /* the base, or something else that the access needs, was overwritten */
+};
+
+static int64_t field(uint32_t insn, unsigned int at, unsigned int bits)
+{
+	return (int64_t)((uint64_t)insn << (64 - at - bits)) >> (64 - bits);
+}
+
+static bool decode_pair(uint32_t insn, struct access *ret)
+{
+	bool simd = insn >> 26 & 1;
+	unsigned int opc = insn >> 30;
+	unsigned int mode = insn >> 23 & 7;
+
+	if ((insn & 0x3a000000) != 0x28000000)
+		return false;
+	ret->size = simd ? 4u << opc : opc & 2 ? 8 : 4;
+	ret->moved = mode & 1 ? field(insn, 15, 7) * ret->size : 0;
+	ret->lost = !simd && (insn >> 22 & 1) && ((insn & 0x1f) == ret->base || (insn >> 10 & 0x1f) == ret->base);
+	return true;
+}
+
+static bool decode_single(uint32_t insn, struct access *ret)
+{
+	bool simd = insn >> 26 & 1;
+	bool load = insn >> 22 & 3;
+	bool by_register = !(insn >> 24 & 1) && (insn >> 21 & 1);
+
+	if ((insn & 0x3a000000) != 0x38000000 || (by_register && (insn >> 10 & 3) != 2))
+		return false;
+	ret->size = simd && (insn >> 23 & 1) ? 16 : 1u << (insn >> 30);
+	ret->moved = !(insn >> 24 & 1) && !by_register && (insn >> 10 & 1) ? field(insn, 12, 9) : 0;
+	ret->lost = !simd && load && ((insn & 0x1f) == ret->base || (by_register && (insn & 0x1f) == (insn >> 16 & 0x1f)));
+	return true;
+}
+
+/*
+ * QEMU stops after the access, the cores do so before it: the instruction will be executed again, so that its writeback
+ * is undone. What cannot be executed twice (exclusives, a load that overwrote its own base) is left behind.
+ */
+static bool wind_back(struct vb_core *core)
+{
+	struct vb_qemu_a64 *regs = &core->v8.entry;
+	struct access access;
+	uint32_t insn;
+	uint64_t pa;
+
+	if (core->v8.aarch32 || !executable(core, entry_el(core), regs->pc - 4, &pa))
+		return false;
+	memcpy(&insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), sizeof(insn));
+	access = (struct access){.base = insn >> 5 & 0x1f};
+	if ((!decode_pair(insn, &access) && !decode_single(insn, &access)) || access.lost)
+		return false;
+	*(access.base == 31 ? &regs->sp : &regs->x[access.base]) -= (uint64_t)access.moved;
+	regs->pc -= 4;
+	return vb_qemu_write_a64(&core->board->qemu, core->index, regs);
+}
+
 static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 {
 	struct vb_v8_place place;
@@ -867,6 +932,9 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 		core->have_entry = false;
 		return;
 	}
+	if (!wind_back(core))
+		vb_complain(&core->board->log, "core %u: the instruction in front of %llx was executed before its watchpoint",
+			core->index, (unsigned long long)place.pc);
 	core->v8.unit.edwar = stop->watch_addr;
 	enter(core, VB_V8_WATCHPOINT);
 }
@@ -902,11 +970,22 @@ static void core_single_step(struct vb_core *core)
 
 /* What the debug unit asks of its core -------------------------------------------------------------------------- */
 
+/* The guest's kernel unlocks the debug registers as it starts the core; QEMU's own lock tells. */
+static void follow_os_lock(struct vb_core *core)
+{
+	if (core->v8.guest_unlocked || !core->v8.unit.os_locked || core->v8.unit.halted || !vb_board_pause(core->board))
+		return;
+	core->v8.guest_unlocked = !(plain_read(core, KEY_OSLSR) & OSLSR_OSLK);
+	if (core->v8.guest_unlocked)
+		vb_v8_os_lock(&core->v8.unit, false);
+}
+
 static void unit_poll(void *ctx)
 {
 	struct vb_core *core = ctx;
 
 	vb_board_poll(core->board);
+	follow_os_lock(core);
 }
 
 static void unit_halt(void *ctx)
@@ -1035,6 +1114,7 @@ static bool core_start(struct vb_board *board)
 		board->core[i].v8.arm.ops = &a64_ops;
 		board->core[i].v8.arm.ctx = &board->core[i];
 		board->core[i].v8.arm.log = &board->log;
+		board->core[i].v8.arm.dcps_keeps_spsr = !board->config.strict_dcps;
 	}
 	if (!identify(board, &unit_config))
 		return false;
@@ -1125,6 +1205,7 @@ static enum vb_bus_result core_write(
 static void core_reset(struct vb_core *core)
 {
 	vb_a64_begin(&core->v8.arm);
+	core->v8.guest_unlocked = false;
 	vb_v8_warm_reset(&core->v8.unit);
 }
 

@@ -87,6 +87,7 @@ static const char usage[] =
 	"  --secure-memory      the system bus refuses the MEM-AP, as secure memory does\n"
 	"  --clock-runs         the guest's clock runs on while its cores are halted\n"
 	"  --hold-reset         the cores are held in reset\n"
+	"  --strict-dcps        Armv8: DCPSx leaves SPSR_ELx UNKNOWN, as the architecture allows and the cores do not\n"
 	"  --qemu PATH          the qemu-system-arm or qemu-system-aarch64 to run\n"
 	"  --quiet              no complaints about what the debugger does\n"
 	"  --help, --version\n";
@@ -124,6 +125,7 @@ enum {
 	OPT_NO_PACKED, OPT_SECURE_MEMORY,
 	OPT_CLOCK_RUNS,
 	OPT_HOLD_RESET,
+	OPT_STRICT_DCPS,
 	OPT_QEMU,
 	OPT_QUIET,
 	OPT_HELP,
@@ -151,6 +153,7 @@ static const struct option long_options[] = {
 	{"secure-memory", no_argument, NULL, OPT_SECURE_MEMORY},
 	{"clock-runs", no_argument, NULL, OPT_CLOCK_RUNS},
 	{"hold-reset", no_argument, NULL, OPT_HOLD_RESET},
+	{"strict-dcps", no_argument, NULL, OPT_STRICT_DCPS},
 	{"qemu", required_argument, NULL, OPT_QEMU},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -212,6 +215,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_SECURE_MEMORY: o->board.secure_memory = true; break;
 	case OPT_CLOCK_RUNS: o->board.clock_runs = true; break;
 	case OPT_HOLD_RESET: o->board.hold_reset = true; break;
+	case OPT_STRICT_DCPS: o->board.strict_dcps = true; break;
 	case OPT_QEMU: o->qemu = optarg; break;
 	case OPT_QUIET: o->quiet = true; break;
 	case OPT_HELP:

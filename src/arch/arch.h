@@ -38,7 +38,7 @@ struct ost_cpu_state {
 	uint64_t vbar;
 	uint32_t dacr, contextid;
 	uint64_t sp_svc;		/* Armv7: SP of SVC mode where it was halted in another; 0 not known */
-	uint64_t tpidrprw, tpidruro;	/* TPIDRPRW/TPIDRURO, or TPIDR_EL1/SP_EL0 */
+	uint64_t tpidrprw, tpidruro;	/* TPIDRPRW/TPIDRURO, or TPIDR_EL1 (_EL2 where the kernel runs there)/SP_EL0 */
 	uint64_t mpidr, midr;
 };
 

@@ -41,8 +41,8 @@ struct ost_kernel {
 
 static struct ost_status no_kernel(uint64_t addr)
 {
-	return ost_error_at(OST_ERR_NOT_FOUND, "no Linux found: the exception vectors lead to memory that is no kernel image",
-			addr);
+	return ost_error_at(OST_ERR_NOT_FOUND,
+			"no Linux found: the exception vectors lead to memory that is no kernel image", addr);
 }
 
 static bool is_cancelled(const struct ost_kernel *k)
@@ -128,7 +128,8 @@ static struct ost_status use_of(struct ost_vm *vm, uint64_t va, struct ost_mappi
  * How far from va on mappings of the same use go, up or down. What is never shorter than stride is gone through in such
  * strides, and its end found by halving them.
  */
-static struct ost_status extent(struct ost_vm *vm, uint64_t va, enum use want, bool down, uint64_t stride, uint64_t *ret)
+static struct ost_status extent(struct ost_vm *vm, uint64_t va, enum use want, bool down, uint64_t stride,
+		uint64_t *ret)
 {
 	struct ost_mapping map;
 	enum use use;
@@ -312,8 +313,8 @@ static struct ost_status cache_key(struct ost_kernel *k, uint64_t *ret)
 	const struct ost_layout *l = &k->layout;
 	bool v7 = l->isa == OST_ISA_V7;
 	uint64_t at = v7 ? k->entry.target & ~UINT64_C(63) : l->text_start + (l->text_end - l->text_start) / 512 * 256;
-	uint64_t bounds[] = { l->text_end - l->text_start, l->rodata_end - l->text_start, v7 ? k->entry.target - l->text_start
-		: 8 };
+	uint64_t bounds[] = { l->text_end - l->text_start, l->rodata_end - l->text_start,
+		v7 ? k->entry.target - l->text_start : 8 };
 	uint8_t code[256];
 	OST_TRY(ost_mem_read(&k->constant.mem, at, code, sizeof(code)));
 	*ret = ost_fnv(ost_fnv(OST_FNV_START, bounds, sizeof(bounds)), code, sizeof(code));
@@ -458,19 +459,24 @@ static bool in_rodata(const struct ost_kernel *k, uint64_t addr)
 	return addr >= k->layout.rodata_start && addr < k->layout.rodata_end;
 }
 
+static bool is_map_sane(const struct ost_kernel *k, const struct ost_facts *facts)
+{
+	const struct ost_kallsyms_map *map = &k->ks.map;
+	return map->word == k->flavour->word && facts->v[OST_FACT_KIND] < OST_KALLSYMS_KINDS &&
+		facts->v[OST_FACT_BEFORE] < 2 && in_rodata(k, map->addresses) && in_rodata(k, map->names) &&
+		in_rodata(k, map->markers) && in_rodata(k, map->tokens) && in_rodata(k, map->token_index) &&
+		(!map->seqs || in_rodata(k, map->seqs));
+}
+
 /* Numbers that lead the reader astray must not come from a file. */
 static bool are_sane(const struct ost_kernel *k, const struct ost_facts *facts)
 {
 	const struct ost_layout *l = &k->layout;
-	const struct ost_kallsyms_map *map = &k->ks.map;
 	const uint32_t must[] = { l->task_pid, l->task_tgid, l->task_comm, l->task_tasks };
 	const uint32_t may[] = { l->thread_info_task, l->task_mm, l->task_real_parent, l->task_group_leader, l->task_stack,
 		l->mm_pgd };
-	bool sane = map->word == k->flavour->word && facts->v[OST_FACT_KIND] < OST_KALLSYMS_KINDS && facts->v[OST_FACT_BEFORE] < 2 &&
-		facts->v[OST_FACT_TARGET] == fixed_target(k) && l->points && l->points <= OST_MAX_POINTS &&
-		in_rodata(k, map->addresses) && in_rodata(k, map->names) && in_rodata(k, map->markers) &&
-		in_rodata(k, map->tokens) && in_rodata(k, map->token_index) && (!map->seqs || in_rodata(k, map->seqs)) &&
-		l->thread_size <= 1u << 20 && !(l->thread_size & (l->thread_size - 1));
+	bool sane = is_map_sane(k, facts) && facts->v[OST_FACT_TARGET] == fixed_target(k) && l->points &&
+		l->points <= OST_MAX_POINTS && l->thread_size <= 1u << 20 && !(l->thread_size & (l->thread_size - 1));
 	for (unsigned int i = 0; i < sizeof(must) / sizeof(must[0]); i++) {
 		sane = sane && must[i] < 0x10000;
 	}
@@ -595,6 +601,7 @@ static struct ost_status find_tasks(struct ost_kernel *k)
 	struct ost_status status = ost_ok();
 	for (unsigned int i = 0; i < (k->entry.entry_task ? TASK_TRIES : 1); i++) {
 		struct ost_task_search tasks = tasks_of(k);
+		tasks.anew = i;
 		status = ost_task_find(&tasks);
 		k->stats.tasks_seen += tasks.nodes;
 		if (status.code != OST_ERR_NOT_FOUND || ost_failed(k->broken)) {
@@ -681,7 +688,8 @@ static struct ost_status check_request(const struct ost_kernel_request *request)
 	for (unsigned int i = 0; i < request->n_cpus; i++) {
 		enum ost_isa isa = request->cpus[i].isa;
 		if ((isa != OST_ISA_V7 && isa != OST_ISA_V8) || isa != request->cpus[0].isa) {
-			return ost_error(OST_ERR_UNSUPPORTED, "the cores' architecture is not supported, or not the same for all of them");
+			return ost_error(OST_ERR_UNSUPPORTED,
+					"the cores' architecture is not supported, or not the same for all of them");
 		}
 	}
 	return ost_ok();

@@ -36,13 +36,13 @@ struct ost_kernel_stats {
 	unsigned int symbols;
 	const char *kallsyms;		/* its layout: "A" (to 6.3), "A+seqs", "B" (6.4), "B absolute" (7.0, 32 bit), ... */
 	unsigned int tasks_seen;	/* nodes of the task list that were looked at */
-	uint64_t vector_target;		/* where the live SWI vector leads (arm) */
+	uint64_t vector_target;		/* where the live SWI vector leads (arm), or the vectors themselves (arm64) */
 };
 
 /*
  * OST_ERR_STATE: the MMU is off, or cancelled. OST_ERR_NOT_FOUND: no Linux, or one without kallsyms or with no task
- * list yet. OST_ERR_UNSUPPORTED: Thumb-2 kernel, other ISA. OST_ERR_FAULT when not a byte of phys could be read,
- * OST_ERR_LINK: as the source of phys reports. *ret is NULL on failure.
+ * list yet. OST_ERR_UNSUPPORTED: Thumb-2 kernel, big-endian one, syscall path of an unknown kind. OST_ERR_FAULT when not
+ * a byte of phys could be read, OST_ERR_LINK: as the source of phys reports. *ret is NULL on failure.
  */
 struct ost_status ost_kernel_find(const struct ost_kernel_request *request, struct ost_kernel **ret) OST_CHECK;
 void ost_kernel_destroy(struct ost_kernel *kernel);

@@ -99,7 +99,7 @@ static bool has_current(const struct ost_task_search *s, const struct ost_cpu_st
 struct ost_status ost_task_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu, uint64_t *ret)
 {
 	uint64_t task = 0;
-	if (s->entry->current == OST_CURRENT_SP_EL0 && has_current(s, cpu)) {
+	if (s->entry->current == OST_CURRENT_SP_EL0 && has_current(s, cpu) && !(s->anew && s->entry->entry_task)) {
 		task = cpu->tpidruro;
 	} else if (s->entry->current == OST_CURRENT_R9_THREAD_INFO) {
 		OST_TRY(current_by_stack(s, cpu, &task));

@@ -17,6 +17,7 @@ struct ost_task_search {
 	const struct ost_entry *entry;
 	const struct ost_cpu_state *cpus;
 	unsigned int n_cpus;
+	bool anew;			/* the cores have run on: what their registers said of the current task is past */
 	struct ost_layout *layout;	/* in: image bounds, page_offset; out: the offsets, init_task, thread_size */
 	unsigned int nodes;		/* out: task list nodes looked at */
 };

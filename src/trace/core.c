@@ -7,6 +7,7 @@ const struct ost_core_ops *ost_core_ops(enum ost_isa isa)
 {
 	static const struct ost_core_ops *const ops[] = {
 		[OST_ISA_V7] = &ost_core_v7_ops,
+		[OST_ISA_V8] = &ost_core_v8_ops,
 	};
 
 	return ops[isa];

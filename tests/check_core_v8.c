@@ -660,6 +660,7 @@ START_TEST(units)
 	ops->queue_enable(core, false);
 	good(ops->flush(core));
 	ck_assert_uint_eq(core->unit_bcr[3], OST_CORE_BCR_OURS);
+	ck_assert_uint_eq(core->unit_bvr[3], BP);
 	good(ops->read_units(core, bvr, bcr));
 	ck_assert_uint_eq(bvr[3], BP);
 	ck_assert_uint_eq(bcr[3], OST_CORE_BCR_OURS);

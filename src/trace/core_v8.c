@@ -326,6 +326,7 @@ static void put_unit(struct ost_v8_core *core, unsigned int unit, uint64_t bvr, 
 static void op_queue_unit(struct ost_core *base, unsigned int unit, uint64_t bvr, uint32_t bcr)
 {
 	put_unit(ost_v8_of(base), unit, bvr, bcr);
+	base->unit_bvr[unit] = bvr;
 	base->unit_bcr[unit] = bcr;
 }
 
@@ -853,7 +854,7 @@ static bool has_stepped(const struct ost_v8_core *core)
 static void queue_unstep(struct ost_v8_core *core)
 {
 	ost_v8_put(core, EDECR, 0);
-	put_unit(core, core->step_unit, core->leaving.addr, core->base.unit_bcr[core->step_unit]);
+	put_unit(core, core->step_unit, core->base.unit_bvr[core->step_unit], core->base.unit_bcr[core->step_unit]);
 	ost_v8_put(core, EDSCR, core->step_edscr & EDSCR_KEEP);
 }
 

@@ -19,7 +19,7 @@
 
 #define HEADER_IN 24
 #define HEADER_OUT 16
-#define MAX_PAYLOAD 4024
+#define MAX_PAYLOAD 4096 /* the driver means to keep to 4024, and exceeds it by some requests */
 
 enum { CMD_OPEN = 1, CMD_CLOSE = 2, CMD_CONNECT = 4, CMD_DISCONNECT = 5, CMD_WAIT = 9, CMD_SIGSET = 10, CMD_SIGGET = 11,
 	CMD_JTAGCLOCK = 15, CMD_JTAGSHTAP = 26 };

@@ -77,6 +77,7 @@ struct ost_core_fetch {
 struct ost_core_frame {
 	unsigned int base;			/* register */
 	uint32_t len;				/* a multiple of 8, at most 128 */
+	uint32_t skip;				/* bit n: doubleword n is left out, and its bytes in buf as they are */
 	bool fault;				/* out */
 	uint8_t *buf;				/* out */
 };

@@ -407,6 +407,8 @@ static void queue_regs(struct ost_v8_core *core, uint64_t mask, bool park)
 static void queue_frame(struct ost_v8_core *core, const struct ost_core_frame *frame)
 {
 	for (uint32_t i = 0; i < frame->len / 8; i++) {
+		if (frame->skip & 1u << i)
+			continue;
 		ost_v8_feed(core, LDUR(SCRATCH, frame->base, 8 * i));
 		ost_v8_queue_get(core, SCRATCH, core->frame[i]);
 	}
@@ -425,6 +427,8 @@ static void accept_frame(struct ost_v8_core *core, struct ost_core_frame *frame)
 {
 	frame->fault = core->check & EDSCR_ERR;
 	for (uint32_t i = 0; i < frame->len / 8 && !frame->fault; i++) {
+		if (frame->skip & 1u << i)
+			continue;
 		ost_put_le32(frame->buf + 8 * i, core->frame[i][0]);
 		ost_put_le32(frame->buf + 8 * i + 4, core->frame[i][1]);
 	}

@@ -12,9 +12,11 @@
 #define HELD_AFTER_MISS 16u
 /* arm: from the address of pt_regs to SP at the exits that have not dropped the two stacked arguments yet. */
 #define STACKED_ARGS 8u
-/* arm64: of pt_regs, up to the register that holds the number (x8). */
-#define FRAME_MAX 72u
-#define FRAME_VALUE 8u
+/* arm64: what is read of pt_regs, a bit for each register: of an entry by its ABI, of an exit. */
+#define FRAME_ARM64 0x13fu
+#define FRAME_COMPAT 0xffu
+#define FRAME_VALUE 1u
+#define FRAME_REGS 9u
 #define NONE UINT32_MAX
 
 /* What differs between the ABIs: calls that change who a task is or whether it comes back, and pt_regs. */
@@ -36,8 +38,8 @@ struct hit {
 	uint64_t now_ns;
 	bool left;				/* the core has been let go */
 	unsigned int base;			/* arm64: register that held the address of frame[] */
-	uint32_t frame_len;			/* bytes of frame[] that were read */
-	uint8_t frame[FRAME_MAX];
+	uint32_t words;				/* of frame[] that were read */
+	uint8_t frame[8 * FRAME_REGS];
 };
 
 static uint64_t reg(const struct hit *hit, unsigned int i)
@@ -699,21 +701,33 @@ static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_tr
 		end_task(ext, hit, task);
 }
 
+static struct ost_core_frame frame_of(struct hit *hit, unsigned int base, uint32_t words)
+{
+	return (struct ost_core_frame){
+		.base = base, .len = words == FRAME_VALUE ? 8 : 8 * FRAME_REGS, .skip = ~words, .buf = hit->frame,
+	};
+}
+
+static uint32_t frame_words(enum ost_abi abi)
+{
+	return abi == OST_ABI_COMPAT ? FRAME_COMPAT : FRAME_ARM64;
+}
+
 /* arm64: the frame as far as this hit needs it; most often it has come with the registers. */
-static struct ost_status read_call(struct ost_external *ext, struct hit *hit, uint32_t len)
+static struct ost_status read_call(struct ost_external *ext, struct hit *hit, uint32_t words)
 {
 	struct ost_core *core = hit->cpu->core;
-	struct ost_core_frame frame = { .base = point_of(ext, hit)->frame, .len = len, .buf = hit->frame };
+	struct ost_core_frame frame = frame_of(hit, point_of(ext, hit)->frame, words);
 
 	if (is_v7(ext))
 		return read_regs(hit, ext->entry_mask);
-	if (hit->frame_len >= len && reg(hit, hit->base) == reg(hit, frame.base))
+	if ((hit->words & words) == words && reg(hit, hit->base) == reg(hit, frame.base))
 		return ost_ok();
 	OST_TRY(core->ops->read(core, OST_CORE_BIT(frame.base), &frame));
 	if (frame.fault)
 		return unreadable(reg(hit, frame.base));
 	hit->base = frame.base;
-	hit->frame_len = len;
+	hit->words = words;
 	return ost_ok();
 }
 
@@ -724,7 +738,8 @@ static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, 
 
 	if (hit->cpu->expect_exit)
 		ext->stats.mispredicted++;
-	OST_TRY(read_call(ext, hit, FRAME_MAX));
+	hit->cpu->abi = point_of(ext, hit)->abi;
+	OST_TRY(read_call(ext, hit, frame_words(hit->cpu->abi)));
 	OST_TRY(ost_trace_table_get(ext->table, key_of(ext, hit), &task));
 	OST_TRY(identify_if_needed(ext, hit, task));
 	begin_call(ext, hit, task);
@@ -957,7 +972,8 @@ static struct ost_status read_hit(struct ost_external *ext, struct hit *hit)
 {
 	struct ost_hit_cpu *cpu = hit->cpu;
 	struct ost_core *core = cpu->core;
-	struct ost_core_frame frame = { .base = ext->frame, .len = FRAME_MAX, .buf = hit->frame };
+	uint32_t words = cpu->expect_exit ? FRAME_VALUE : frame_words(cpu->abi);
+	struct ost_core_frame frame = frame_of(hit, ext->frame, words);
 	uint64_t mask = cpu->expect_exit ? ext->exit_mask : ext->entry_mask;
 
 	if (cpu->expect_exit && cpu->expect_reads)
@@ -968,11 +984,9 @@ static struct ost_status read_hit(struct ost_external *ext, struct hit *hit)
 	/* at a breakpoint of somebody else's, a register that points nowhere would have the core lose its state */
 	if (is_v7(ext) || cpu->guests || (ext->shared & 1u << hit->index))
 		return core->ops->read(core, mask, NULL);
-	if (cpu->expect_exit)
-		frame.len = FRAME_VALUE;
 	OST_TRY(core->ops->read(core, mask, &frame));
 	hit->base = frame.base;
-	hit->frame_len = frame.fault ? 0 : frame.len;
+	hit->words = frame.fault ? 0 : words;
 	return ost_ok();
 }
 
@@ -987,7 +1001,7 @@ static bool find_point(const struct ost_external *ext, uint64_t pc, unsigned int
 	return false;
 }
 
-/* What tells whether an instruction was executed is read with the rest. */
+/* What passing an instruction needs to know, or to tell whether it was executed, is read with the rest. */
 static void prepare_point(struct ost_external *ext, unsigned int i)
 {
 	const struct ost_point *point = &ext->layout.point[i];
@@ -996,6 +1010,8 @@ static void prepare_point(struct ost_external *ext, unsigned int i)
 	ext->pass[i] = ost_core_ops(ext->layout.isa)->classify(point->addr, point->insn);
 	if (ext->pass[i].tell >= 0)
 		tell = OST_CORE_BIT(ext->pass[i].tell);
+	if (ext->pass[i].kind == OST_CORE_PASS_MOVE && ext->pass[i].from != OST_CORE_PC)
+		tell |= OST_CORE_BIT(ext->pass[i].from);
 	ext->entry_mask |= tell;
 	ext->exit_mask |= tell;
 	if (!is_v7(ext) && point->kind != OST_POINT_CHILD) {

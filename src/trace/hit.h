@@ -28,6 +28,7 @@ struct ost_hit_cpu {
 	bool brief;				/* asked to stop by us, to be let go again */
 	bool mend;				/* a stop was left with what restore() puts back */
 	bool expect_exit, expect_reads;		/* of the next hit: an exit, with memory to read */
+	enum ost_abi abi;			/* of the last entry, and most likely the next */
 	uint64_t stopped_ns;			/* when the stop was seen */
 	unsigned int checked;			/* point whose unit is looked at next */
 	uint32_t check_bvr[2], check_bcr;

@@ -2,7 +2,7 @@
 """The exactness test on a virtual board: the trace of the exactness program equals what that says itself, call by call.
 The tests exact_*.py name a board and a number of cores each; by hand also another kernel:
 
-usage: exact_case.py [--board NAME] [--smp N] [--guest NAME] [--compat] [--batch]
+usage: exact_case.py [--board NAME] [--smp N] [--guest NAME] [--compat] [--batch | --swd]
 """
 
 import argparse
@@ -44,13 +44,15 @@ def trace(board, ocd, file, compat):
     return board.console.command("cat /tmp/expect", 120), traced, status
 
 
-def main(name, smp, *options, guest=None, compat=False, batch=False):
+def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
+    if swd:
+        rig.needs_swd()
     folder = rig.Folder()
     board = rig.Board(folder, *options, board=name, guest=guest, smp=smp)
     rig.say(board.banner)
-    ocd = rig.OpenOcd(board, batch=batch)
+    ocd = rig.OpenOcd(board, batch=batch, swd=swd)
     expected, traced, status = trace(board, ocd, folder("trace.txt"), compat)
-    title = "%s-smp%d%s" % (name, smp, "-compat" if compat else "")
+    title = "%s-smp%d%s%s" % (name, smp, "-compat" if compat else "", "-swd" if swd else "")
     keep("expect-" + title, expected)
     keep("trace-" + title, traced)
     result = compare.compare(expected, traced)
@@ -74,8 +76,9 @@ def by_hand():
     parser.add_argument("--guest")
     parser.add_argument("--compat", action="store_true")
     parser.add_argument("--batch", action="store_true")
+    parser.add_argument("--swd", action="store_true")
     args = parser.parse_args()
-    main(args.board, args.smp, guest=args.guest, compat=args.compat, batch=args.batch)
+    main(args.board, args.smp, guest=args.guest, compat=args.compat, batch=args.batch, swd=args.swd)
 
 
 if __name__ == "__main__":

@@ -356,13 +356,14 @@ class Board:
         self.control_path = folder("control")
         console = folder("console")
         args = [program("openst-vboard"), "--cpu", self.machine.cpu, "--smp", str(smp), "--bitbang", self.bitbang,
-                "--vdebug", "0", "--console", console, "--control", self.control_path]
+                "--vdebug", "0", "--cmsis-dap", "0", "--console", console, "--control", self.control_path]
         if "--bare" not in more:
             args += ["--kernel", guest_file("vmlinuz", self.guest), "--initrd", guest_initrd(folder.path, self.guest),
                      "--append", "quiet " + append]
         self.process = Process(args + list(more), folder("board.log"))
         self.process.wait_output(r"(?m)^ready$", 30)
         self.vdebug = int(self.process.wait_output(r"vdebug port (\d+)", 1).group(1))
+        self.cmsis_dap = int(self.process.wait_output(r"cmsis-dap port (\d+)", 1).group(1))
         self.console = Console(connect(console, 10))
         self.banner = self.console.wait_ready() if wait else None
 
@@ -407,13 +408,14 @@ class Board:
 
 class OpenOcd:
     """An OpenOCD at a board, commanded through its Tcl port. Its driver is remote_bitbang, or with batch set vdebug,
-    which sends a whole queue at once: several times as fast, with the same queue runs and clocks."""
+    which sends a whole queue at once: several times as fast, with the same queue runs and clocks. With swd set it is
+    cmsis-dap, by TCP: not all OpenOCDs have that."""
 
-    def __init__(self, board, *more, stock=False, batch=False, name="openocd", seconds=60, files=None,
+    def __init__(self, board, *more, stock=False, batch=False, swd=False, name="openocd", seconds=60, files=None,
                  keyboard=False):
         self.board = board
         self.telnet, self.tcl, self.gdb = free_port(), free_port(), free_port()
-        self.process = Process(openocd_args(board, stock, files, batch) + [
+        self.process = Process(openocd_args(board, stock, files, batch, swd) + [
             "-c", "telnet_port %d; tcl_port %d; gdb_port %d" % (self.telnet, self.tcl, self.gdb)] + list(more),
             board.folder(name + ".log"), keyboard)
         self.process.wait_output(r"Listening on port %d for tcl" % self.tcl, seconds)
@@ -461,7 +463,15 @@ class OpenOcd:
         self.process.close()
 
 
-def openocd_args(board, stock=False, files=None, batch=False):
+def needs_swd():
+    """Skip where the OpenOCD that was built against has no driver for the board's SWD."""
+    probe = ["-c", "adapter driver cmsis-dap; cmsis-dap backend tcp; cmsis-dap tcp port 1; shutdown"]
+    done = subprocess.run([program("openocd")] + probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    if done.returncode:
+        raise Skip("OpenOCD has no cmsis-dap driver by TCP (later ones than 0.12: configure --with-openocd=DIR)")
+
+
+def openocd_args(board, stock=False, files=None, batch=False, swd=False):
     """The command line up to the board's files; `files` replaces these."""
     exe = os.path.join(BUILD, "openocd-build", "src", "openocd") if stock else program("openocd")
     if not os.access(exe, os.X_OK):
@@ -470,6 +480,8 @@ def openocd_args(board, stock=False, files=None, batch=False):
     args = [exe, "-s", scripts]
     if board:
         front = "VBOARD_VDEBUG %d" % board.vdebug if batch else "VBOARD_BITBANG %s" % board.bitbang
+        if swd:
+            front = "VBOARD_CMSIS_DAP %d" % board.cmsis_dap
         args += ["-c", "set %s; set VBOARD_CORES %d; set VBOARD_SMP %d" % (front, board.smp, board.smp > 1)]
     if files is None:
         files = [board.machine.cfg] + ([] if stock else ["openst.cfg"])

@@ -35,35 +35,70 @@ static void not_found(const struct ost_kernel_request *request, enum ost_code co
 	ck_assert_ptr_null(kernel);
 }
 
+struct point_wanted {
+	enum ost_point_kind kind;
+	enum ost_abi abi;
+	uint32_t place;			/* 0: not to be there */
+	unsigned int frame;
+};
+
+static void points_are_right(const struct image *image, const struct ost_layout *l)
+{
+	const struct point_wanted arm[] = {
+		{ OST_POINT_ENTRY, OST_ABI_ARM, image->entry, 0 }, { OST_POINT_EXIT, OST_ABI_ARM, image->exit, 0 },
+		{ OST_POINT_EXIT_TRACED, OST_ABI_ARM, image->exit_traced, 0 },
+		{ OST_POINT_EXIT_SKIPPED, OST_ABI_ARM, image->exit_skipped, 0 },
+		{ OST_POINT_CHILD, OST_ABI_ARM, image->child, 0 }, { 0 },
+	};
+	const struct point_wanted arm64[] = {
+		{ OST_POINT_ENTRY, OST_ABI_ARM64, image->entry, 0 }, { OST_POINT_EXIT, OST_ABI_ARM64, image->exit, image->frame },
+		{ OST_POINT_EXIT, OST_ABI_ARM64, image->exit2, image->frame },
+		{ OST_POINT_ENTRY, OST_ABI_COMPAT, image->entry_compat, 0 },
+		{ OST_POINT_EXIT, OST_ABI_COMPAT, image->exit_compat, image->frame },
+		{ OST_POINT_CHILD, OST_ABI_ARM64, image->child, 0 },
+	};
+	const struct point_wanted *want = image->options.arm64 ? arm64 : arm;
+	unsigned int n = 0;
+	for (unsigned int i = 0; i < 6; i++) {
+		if (!want[i].place) {
+			continue;
+		}
+		ck_assert_uint_lt(n, l->points);
+		ck_assert_int_eq(l->point[n].kind, want[i].kind);
+		ck_assert_int_eq(l->point[n].abi, want[i].abi);
+		ck_assert_uint_eq(l->point[n].addr, image_va(image, want[i].place));
+		ck_assert_uint_eq(l->point[n].insn, image_get32(image, want[i].place));
+		ck_assert_uint_eq(l->point[n].frame, want[i].frame);
+		n++;
+	}
+	ck_assert_uint_eq(l->points, n);
+}
+
 static void layout_is_right(const struct image *image, struct ost_kernel *kernel)
 {
 	const struct ost_layout *l = ost_kernel_layout(kernel);
-	const struct { enum ost_point_kind kind; uint32_t addr; } want[] = {
-		{ OST_POINT_ENTRY, image->entry }, { OST_POINT_EXIT, image->exit }, { OST_POINT_EXIT_TRACED, image->exit_traced },
-		{ OST_POINT_EXIT_SKIPPED, image->exit_skipped }, { OST_POINT_CHILD, image->child },
-	};
-	ck_assert_uint_eq(l->points, 5);
-	for (unsigned int i = 0; i < 5; i++) {
-		ck_assert_int_eq(l->point[i].kind, want[i].kind);
-		ck_assert_uint_eq(l->point[i].addr, want[i].addr);
-		ck_assert_uint_eq(l->point[i].insn, image_get32(image, want[i].addr));
-	}
-	ck_assert_int_eq(l->current, image->options.thread_info ? OST_CURRENT_R9_THREAD_INFO : OST_CURRENT_R9_TASK);
+	const struct image_offsets *o = image->off;
+	points_are_right(image, l);
+	ck_assert_int_eq(l->isa, image->options.arm64 ? OST_ISA_V8 : OST_ISA_V7);
+	ck_assert_int_eq(l->current, image->options.arm64 ? OST_CURRENT_SP_EL0 :
+		image->options.thread_info ? OST_CURRENT_R9_THREAD_INFO : OST_CURRENT_R9_TASK);
 	ck_assert_uint_eq(l->thread_info_task, image->options.thread_info ? TI_TASK : OST_NO_OFFSET);
-	ck_assert_uint_eq(l->init_task, image->init_task);
-	ck_assert_uint_eq(l->task_tasks, T_TASKS);
-	ck_assert_uint_eq(l->task_pid, T_PID);
-	ck_assert_uint_eq(l->task_tgid, T_PID + 4);
-	ck_assert_uint_eq(l->task_comm, T_COMM);
-	ck_assert_uint_eq(l->task_mm, T_MM);
-	ck_assert_uint_eq(l->task_stack, T_STACK);
-	ck_assert_uint_eq(l->mm_pgd, M_PGD);
-	ck_assert_uint_eq(l->thread_size, STACK_SIZE);
-	ck_assert_uint_eq(l->page_offset, IMAGE_VIRT);
+	ck_assert_uint_eq(l->init_task, image_va(image, image->init_task));
+	ck_assert_uint_eq(l->task_tasks, o->tasks);
+	ck_assert_uint_eq(l->task_pid, o->pid);
+	ck_assert_uint_eq(l->task_tgid, o->pid + 4);
+	ck_assert_uint_eq(l->task_comm, o->comm);
+	ck_assert_uint_eq(l->task_mm, o->mm);
+	ck_assert_uint_eq(l->task_stack, o->stack);
+	ck_assert_uint_eq(l->task_real_parent, o->parent);
+	ck_assert_uint_eq(l->task_group_leader, o->leader);
+	ck_assert_uint_eq(l->mm_pgd, o->pgd);
+	ck_assert_uint_eq(l->thread_size, o->stack_size);
+	ck_assert_uint_eq(l->page_offset, image->options.arm64 ? UINT64_C(0xffff000000000000) : IMAGE_VIRT);
 	if (!image->options.no_strict) {
-		ck_assert_uint_eq(l->text_start, IMAGE_TEXT);
-		ck_assert_uint_eq(l->text_end, IMAGE_RODATA);
-		ck_assert_uint_eq(l->rodata_end, IMAGE_RODATA_END);
+		ck_assert_uint_eq(l->text_start, image_va(image, IMAGE_TEXT));
+		ck_assert_uint_eq(l->text_end, image_va(image, IMAGE_RODATA));
+		ck_assert_uint_eq(l->rodata_end, image_va(image, IMAGE_RODATA_END));
 	}
 	ck_assert_str_eq(ost_kernel_banner(kernel), "Linux version 1.2.3-test (made up) #1");
 }
@@ -77,7 +112,19 @@ static const struct image_options kinds[] = {
 	{ .kallsyms = IMAGE_A_SEQS, .no_local_restart = true },
 	{ .kallsyms = IMAGE_A_SEQS, .no_strict = true },
 	{ .kallsyms = IMAGE_B_ABSOLUTE, .tasks = 100, .symbols = 20000 },
+#define ARM64 .arm64 = true, .word = 8
+	{ .kallsyms = IMAGE_A, ARM64, .path = IMAGE_OLD, .user = IMAGE_ISOLATED_FAR },
+	{ .kallsyms = IMAGE_A_SEQS, ARM64, .slide = 37 },
+	{ .kallsyms = IMAGE_B, ARM64, .path = IMAGE_SECOND_CALL, .user = IMAGE_ISOLATED },
+	{ .kallsyms = IMAGE_B_PLACE, ARM64, .path = IMAGE_BOTH_CALLS, .user = IMAGE_USER },
+	{ .kallsyms = IMAGE_B_PLACE, ARM64, .path = IMAGE_TAIL_CALL, .tasks = 60, .symbols = 20000 },
+	{ .kallsyms = IMAGE_B, ARM64, .path = IMAGE_INLINED, .user = IMAGE_ISOLATED, .slide = 255 },
+	{ .kallsyms = IMAGE_A_SEQS, ARM64, .path = IMAGE_RENAMED, .no_compat = true },
+	{ .kallsyms = IMAGE_B, ARM64, .path = IMAGE_TRACED },
+	{ .kallsyms = IMAGE_B, ARM64, .path = IMAGE_BARE },
 };
+
+#define FIRST64 8u
 
 START_TEST(every_kind)
 {
@@ -89,7 +136,7 @@ START_TEST(every_kind)
 	ck_assert_uint_le(stats->bytes, 262144);
 	ck_assert_uint_eq(stats->bytes, image->bytes);
 	ck_assert_uint_eq(stats->symbols, image->n);
-	ck_assert_uint_eq(stats->vector_target, image->target);
+	ck_assert_uint_eq(stats->vector_target, image_va(image, image->target));
 	ck_assert(!stats->from_cache);
 	ost_kernel_destroy(kernel);
 	image_destroy(image);
@@ -98,7 +145,7 @@ END_TEST
 
 START_TEST(symbols_and_tasks)
 {
-	struct image *image = image_create(&kinds[0]);
+	struct image *image = image_create(&kinds[_i * FIRST64]);
 	struct ost_kernel_request request = request_for(image);
 	struct ost_kernel *kernel = found(&request);
 	char name[OST_SYMBOL_LEN];
@@ -106,21 +153,21 @@ START_TEST(symbols_and_tasks)
 	struct ost_task task;
 	unsigned int count = 0;
 	ck_assert_int_eq(ost_kernel_symbol(kernel, "ret_from_fork", &addr).code, OST_OK);
-	ck_assert_uint_eq(addr, image->child);
+	ck_assert_uint_eq(addr, image_va(image, image->child));
 	ck_assert_int_eq(ost_kernel_symbol(kernel, "no_such_function", &addr).code, OST_ERR_NOT_FOUND);
-	ck_assert_int_eq(ost_kernel_symbol_at(kernel, image->child + 4, name, &off).code, OST_OK);
+	ck_assert_int_eq(ost_kernel_symbol_at(kernel, image_va(image, image->child) + 4, name, &off).code, OST_OK);
 	ck_assert_str_eq(name, "ret_from_fork");
 	ck_assert_uint_eq(off, 4);
 	ck_assert_int_eq(ost_kernel_symbol_at(kernel, 0x1000, name, &off).code, OST_ERR_NOT_FOUND);
 	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[0], &task).code, OST_OK);
-	ck_assert_uint_eq(task.addr, image->user_task);
+	ck_assert_uint_eq(task.addr, image_va(image, image->user_task));
 	ck_assert_int_eq(task.pid, 23);
 	ck_assert_int_eq(task.tgid, 23);
 	ck_assert_str_eq(task.comm, "worker");
 	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[1], &task).code, OST_OK);
 	ck_assert_str_eq(task.comm, "swapper/0");
 	/* What changes is read anew. */
-	strcpy(image_at(image, image->init_task + T_COMM), "renamed");
+	strcpy(image_at(image, image->init_task + image->off->comm), "renamed");
 	ck_assert_int_eq(ost_kernel_current(kernel, &image->cpu[1], &task).code, OST_OK);
 	ck_assert_str_eq(task.comm, "renamed");
 	do {
@@ -128,7 +175,7 @@ START_TEST(symbols_and_tasks)
 		count += next != 0;
 	} while (next && count < 1000);
 	ck_assert_uint_eq(count, 24);
-	ck_assert(ost_failed(ost_kernel_task(kernel, IMAGE_TEXT, &task)));
+	ck_assert(ost_failed(ost_kernel_task(kernel, image_va(image, IMAGE_TEXT), &task)));
 	ck_assert(ost_failed(ost_kernel_task(kernel, 0x1000, &task)));
 	ost_kernel_destroy(kernel);
 	image_destroy(image);
@@ -152,6 +199,56 @@ START_TEST(user_memory_of_a_task)
 		ost_kernel_destroy(kernel);
 		image_destroy(image);
 	}
+}
+END_TEST
+
+/* arm64: whether the kernel has taken the program's table away or not, and wherever core and task are. */
+START_TEST(user_memory_of_a_task_64)
+{
+	struct image *image = image_create(&kinds[FIRST64]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	struct ost_cpu_state regime, cpu = image->cpu[1];
+	struct ost_mapping map;
+	struct ost_vm vm;
+	cpu.tcr |= 0x80;
+	ck_assert_int_eq(ost_kernel_user_regime(kernel, &cpu, image_va(image, image->user_task), &regime).code, OST_OK);
+	ck_assert_uint_eq(regime.ttbr0, IMAGE_PHYS + 0x544000);
+	ck_assert_uint_eq(regime.tcr, image->cpu[1].tcr);
+	ck_assert_int_eq(ost_vm_init(&vm, &image->phys, &regime, 0).code, OST_OK);
+	ck_assert_int_eq(ost_vm_translate(&vm, image->cpu[0].pc, &map).code, OST_OK);
+	ck_assert(map.user);
+	ost_vm_deinit(&vm);
+	ck_assert_int_eq(ost_kernel_user_regime(kernel, &cpu, image_va(image, image->kthreadd), &regime).code,
+		OST_ERR_NOT_FOUND);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+/* In EL0, AArch64 or AArch32, and in the kernel's first words, SP_EL0 is no task. */
+START_TEST(current_task_64)
+{
+	static const uint32_t user_modes[] = { 0, 0x10, 0x600001f0 };
+	struct image *image = image_create(&kinds[FIRST64 + 1]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	struct ost_cpu_state cpu = image->cpu[0];
+	struct ost_task task;
+	cpu.tpidruro = image_va(image, image->init_task);
+	for (unsigned int i = 0; i < sizeof(user_modes) / sizeof(user_modes[0]); i++) {
+		cpu.cpsr = user_modes[i];
+		ck_assert_int_eq(ost_kernel_current(kernel, &cpu, &task).code, OST_OK);
+		ck_assert_uint_eq(task.addr, image_va(image, image->user_task));
+	}
+	cpu.cpsr = 0x3c5;
+	ck_assert_int_eq(ost_kernel_current(kernel, &cpu, &task).code, OST_OK);
+	ck_assert_uint_eq(task.addr, image_va(image, image->init_task));
+	cpu.tpidruro = 0xffffe486c000;
+	ck_assert_int_eq(ost_kernel_current(kernel, &cpu, &task).code, OST_OK);
+	ck_assert_uint_eq(task.addr, image_va(image, image->user_task));
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
 }
 END_TEST
 
@@ -257,12 +354,95 @@ START_TEST(bad_states_say_what_to_do)
 }
 END_TEST
 
+START_TEST(bad_states_64)
+{
+	struct image *image = image_create(&kinds[FIRST64]);
+	struct ost_kernel_request request = request_for(image);
+	struct ost_cpu_state good = image->cpu[0];
+	request.n_cpus = 1;
+	image->cpu[0].sctlr = 0;
+	not_found(&request, OST_ERR_STATE, "boot Linux");
+	image->cpu[0].sctlr = 1 | 1 << 25;
+	not_found(&request, OST_ERR_UNSUPPORTED, "big-endian");
+	image->cpu[0] = good;
+	image->cpu[0].cpsr = 0x3cd;
+	not_found(&request, OST_ERR_STATE, "secure monitor");
+	image->cpu[0] = good;
+	image->cpu[0].vbar = 0x80000;
+	not_found(&request, OST_ERR_NOT_FOUND, "vectors are not mapped");
+	image->cpu[0].vbar = good.vbar + 0x2000;
+	not_found(&request, OST_ERR_NOT_FOUND, "vectors are not mapped");
+	image->cpu[0] = good;
+	image->cpu[0].isa = OST_ISA_V7;
+	request.n_cpus = 2;
+	not_found(&request, OST_ERR_UNSUPPORTED, "same for all");
+	image->cpu[0] = good;
+	request.n_cpus = 1;
+	/* The trampoline's table leads to another one than it should: nothing is assumed. */
+	image->cpu[0].ttbr1 += 0x1000;
+	not_found(&request, OST_ERR_NOT_FOUND, "no Linux found");
+	image->cpu[0] = good;
+	/* The vectors' constant is unknown. */
+	image_put32(image, 0xc000f000, 0);
+	image_put32(image, 0xc000f004, 0);
+	not_found(&request, OST_ERR_NOT_FOUND, "");
+	image_destroy(image);
+}
+END_TEST
+
+/* What the compiler made of the way of a system call can't be made out: told, not guessed. */
+START_TEST(unknown_code_64)
+{
+	struct image *image = image_create(&kinds[FIRST64 + 1]);
+	struct ost_kernel_request request = request_for(image);
+	uint32_t svc = IMAGE_TEXT + 0x3100, word = image_get32(image, svc + 12);
+	image_put32(image, svc + 24, 0xaa0103e0);		/* mov x0, x1: pt_regs is lost */
+	image_put32(image, svc + 12, 0xd503201f);
+	not_found(&request, OST_ERR_UNSUPPORTED, "unknown kind");
+	image_put32(image, svc + 24, 0xaa1303e0);
+	image_put32(image, svc + 12, word);
+	ost_kernel_destroy(found(&request));
+	image_put32(image, svc + 28, 0xd503201f);		/* no call of do_el0_svc */
+	not_found(&request, OST_ERR_UNSUPPORTED, "return to was not found");
+	image_destroy(image);
+}
+END_TEST
+
+/* Any code at all where the functions are: an end, and no more reads than a search has. */
+START_TEST(random_code_64)
+{
+	struct image *image = image_create(&kinds[FIRST64 + (unsigned int)_i]);
+	struct ost_kernel_request request = request_for(image);
+	uint32_t v = 31u * (uint32_t)(_i + 1);
+	for (unsigned int round = 0; round < 60; round++) {
+		struct ost_kernel *kernel;
+		for (uint32_t at = IMAGE_TEXT + 0x1420; at < IMAGE_TEXT + 0x3300; at += 4) {
+			v = v * 1664525 + 1013904223;
+			if (round & 1 && v >> 28) {
+				continue;
+			}
+			uint32_t to = v >> 9 & 0x7f, kind = v >> 24 & 7;
+			image_put32(image, at, kind < 2 ? v : kind < 4 ? 0x14000000 | ((to - 64) & 0x3ffffff) :
+				kind < 5 ? 0x94000000 | ((to * 16 - 1024) & 0x3ffffff) : kind < 6 ? 0x54000000 | (to - 64) << 5 :
+				0x36000000 | (to & 63) << 5);
+		}
+		image->bytes = 0;
+		struct ost_status status = ost_kernel_find(&request, &kernel);
+		ck_assert_uint_lt(image->bytes, 1u << 20);
+		if (!ost_failed(status)) {
+			ost_kernel_destroy(kernel);
+		}
+	}
+	image_destroy(image);
+}
+END_TEST
+
 /* The first core was never started, or sits in firmware; the second runs Linux. */
 START_TEST(another_core_will_do)
 {
-	struct image *image = image_create(&kinds[0]);
+	struct image *image = image_create(&kinds[_i * FIRST64]);
 	struct ost_kernel_request request = request_for(image);
-	image->cpu[0] = (struct ost_cpu_state){ .isa = OST_ISA_V7, .cpsr = 0x1d3 };
+	image->cpu[0] = (struct ost_cpu_state){ .isa = image->cpu[1].isa, .cpsr = 0x1d3 };
 	struct ost_kernel *kernel = found(&request);
 	layout_is_right(image, kernel);
 	ost_kernel_destroy(kernel);
@@ -322,9 +502,67 @@ START_TEST(the_second_time_is_cheap)
 	layout_is_right(image, kernel);
 	uint64_t addr;
 	ck_assert_int_eq(ost_kernel_symbol(kernel, image->name[4321] + 1, &addr).code, OST_OK);
-	ck_assert_uint_eq(addr, image->addr[4321]);
+	ck_assert_uint_eq(addr, image_va(image, image->addr[4321]));
 	ost_kernel_destroy(kernel);
 	image_destroy(image);
+}
+END_TEST
+
+/* Booted anew: all lies elsewhere, and the cores are in other states. */
+START_TEST(a_slide_does_not_matter)
+{
+	struct image_options options = { .kallsyms = _i ? IMAGE_B_PLACE : IMAGE_A_SEQS, ARM64 };
+	struct image *image = image_create(&options);
+	struct ost_kernel_request request = request_for(image);
+	char path[300];
+	request.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	for (unsigned int slide = 1; slide < 300; slide += 66) {
+		struct image_options moved = options;
+		moved.slide = slide;
+		moved.user = slide & 2 ? IMAGE_ISOLATED : IMAGE_KERNEL;
+		struct image *again = image_create(&moved);
+		struct ost_kernel_request second = request_for(again);
+		second.cache_dir = CACHE;
+		struct ost_kernel *kernel = found(&second);
+		ck_assert(ost_kernel_stats(kernel)->from_cache);
+		ck_assert_uint_le(ost_kernel_stats(kernel)->bytes, 8192);
+		layout_is_right(again, kernel);
+		struct ost_task task;
+		ck_assert_int_eq(ost_kernel_current(kernel, &again->cpu[0], &task).code, OST_OK);
+		ck_assert_uint_eq(task.addr, image_va(again, again->user_task));
+		ost_kernel_destroy(kernel);
+		image_destroy(again);
+	}
+	ck_assert_uint_eq(cache_files(path), 1);
+	image_destroy(image);
+}
+END_TEST
+
+/* The same build on a board whose cores have the other path: what was learnt on the first does not hold. */
+START_TEST(other_boards_are_told_apart)
+{
+	struct image_options options = { .kallsyms = IMAGE_B, ARM64, .path = IMAGE_SECOND_CALL };
+	struct image *image = image_create(&options);
+	options.path = IMAGE_BOTH_CALLS;
+	struct image *other = image_create(&options);
+	struct ost_kernel_request request = request_for(image), second = request_for(other);
+	char path[300];
+	request.cache_dir = second.cache_dir = CACHE;
+	ost_kernel_destroy(found(&request));
+	for (unsigned int again = 0; again < 2; again++) {
+		struct ost_kernel *kernel = found(&second);
+		ck_assert_int_eq(ost_kernel_stats(kernel)->from_cache, again);
+		layout_is_right(other, kernel);
+		ost_kernel_destroy(kernel);
+	}
+	ck_assert_uint_eq(cache_files(path), 2);
+	struct ost_kernel *kernel = found(&request);
+	ck_assert(ost_kernel_stats(kernel)->from_cache);
+	layout_is_right(image, kernel);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+	image_destroy(other);
 }
 END_TEST
 
@@ -423,7 +661,7 @@ static bool keep_facts(void *ctx, const struct ost_facts *facts)
 START_TEST(lying_files_do_no_harm)
 {
 	static const uint64_t lies[] = { 0, 1, 3, 0x1001, 0xffffffff, UINT64_MAX, UINT64_C(0x8000000000000000) };
-	struct image *image = image_create(&kinds[0]);
+	struct image *image = image_create(&kinds[_i * FIRST64]);
 	struct ost_kernel_request request = request_for(image);
 	char path[300];
 	struct facts_out good;
@@ -525,22 +763,30 @@ int main(void)
 	const int n = sizeof(kinds) / sizeof(kinds[0]);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, every_kind, 0, n);
-	tcase_add_test(tc, symbols_and_tasks);
+	tcase_add_loop_test(tc, symbols_and_tasks, 0, 2);
 	tcase_add_test(tc, user_memory_of_a_task);
+	tcase_add_test(tc, user_memory_of_a_task_64);
+	tcase_add_test(tc, current_task_64);
 	tcase_add_test(tc, outlives_the_program_that_ran);
 	tcase_add_test(tc, nothing_readable);
 	tcase_add_test(tc, progress_and_cancel);
 	tcase_add_test(tc, bad_states_say_what_to_do);
-	tcase_add_test(tc, another_core_will_do);
+	tcase_add_test(tc, bad_states_64);
+	tcase_add_test(tc, unknown_code_64);
+	tcase_add_loop_test(tc, random_code_64, 0, 4);
+	tcase_add_loop_test(tc, another_core_will_do, 0, 2);
 	tcase_add_test(tc, code_and_symbols_must_agree);
 	tcase_add_loop_test(tc, a_broken_link_is_reported, 0, 4);
-	tcase_add_loop_test(tc, random_memory, 0, 40);
+	tcase_add_loop_test(tc, a_broken_link_is_reported, FIRST64, FIRST64 + 4);
+	tcase_add_loop_test(tc, random_memory, 0, 5 * n);
 	tcase_set_timeout(cache, 60);
 	tcase_add_checked_fixture(cache, clear_cache, clear_cache);
 	tcase_add_loop_test(cache, the_second_time_is_cheap, 0, n);
+	tcase_add_loop_test(cache, a_slide_does_not_matter, 0, 2);
+	tcase_add_test(cache, other_boards_are_told_apart);
 	tcase_add_test(cache, another_kernel_is_noticed);
 	tcase_add_test(cache, damaged_files_are_ignored);
-	tcase_add_test(cache, lying_files_do_no_harm);
+	tcase_add_loop_test(cache, lying_files_do_no_harm, 0, 2);
 	tcase_add_test(cache, no_place_for_a_cache);
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, cache);

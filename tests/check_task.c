@@ -15,18 +15,29 @@ struct bench {
 	struct ost_task_search search;
 };
 
-static void open_bench(struct bench *b, const struct image_options *options)
+static void follow_entry(struct bench *b)
 {
 	uint64_t target;
+	if (b->image->options.arm64) {
+		b->entry = (struct ost_entry){ .target = image_va(b->image, b->image->target), .current = OST_CURRENT_SP_EL0,
+			.entry_task = image_va(b->image, 0xc0508040) };
+		return;
+	}
+	ck_assert_int_eq(ost_entry_target(&b->vm.mem, &b->image->cpu[0], &target).code, OST_OK);
+	ck_assert_int_eq(ost_entry_follow(&b->vm.mem, target, &b->entry).code, OST_OK);
+}
+
+static void open_bench(struct bench *b, const struct image_options *options)
+{
 	memset(b, 0, sizeof(*b));
 	b->image = image_create(options);
 	ck_assert_int_eq(ost_vm_init(&b->vm, &b->image->phys, &b->image->cpu[0], 0).code, OST_OK);
-	ck_assert_int_eq(ost_entry_target(&b->vm.mem, &b->image->cpu[0], &target).code, OST_OK);
-	ck_assert_int_eq(ost_entry_follow(&b->vm.mem, target, &b->entry).code, OST_OK);
-	b->layout = (struct ost_layout){ .text_start = IMAGE_TEXT, .text_end = IMAGE_RODATA, .page_offset = IMAGE_VIRT,
-		.thread_info_task = OST_NO_OFFSET };
-	b->search = (struct ost_task_search){ .vm = &b->vm, .word = 4, .entry = &b->entry, .cpus = b->image->cpu, .n_cpus = 2,
-		.layout = &b->layout };
+	follow_entry(b);
+	b->layout = (struct ost_layout){ .text_start = image_va(b->image, IMAGE_TEXT),
+		.text_end = image_va(b->image, IMAGE_RODATA),
+		.page_offset = options->arm64 ? UINT64_C(0xffff000000000000) : IMAGE_VIRT, .thread_info_task = OST_NO_OFFSET };
+	b->search = (struct ost_task_search){ .vm = &b->vm, .word = options->arm64 ? 8 : 4, .entry = &b->entry,
+		.cpus = b->image->cpu, .n_cpus = 2, .layout = &b->layout };
 }
 
 static void close_bench(struct bench *b)
@@ -38,17 +49,18 @@ static void close_bench(struct bench *b)
 static void all_found(const struct bench *b)
 {
 	const struct ost_layout *l = &b->layout;
-	ck_assert_uint_eq(l->init_task, b->image->init_task);
-	ck_assert_uint_eq(l->task_tasks, T_TASKS);
-	ck_assert_uint_eq(l->task_comm, T_COMM);
-	ck_assert_uint_eq(l->task_pid, T_PID);
-	ck_assert_uint_eq(l->task_tgid, T_PID + 4);
-	ck_assert_uint_eq(l->task_real_parent, T_PARENT);
-	ck_assert_uint_eq(l->task_group_leader, T_LEADER);
-	ck_assert_uint_eq(l->task_mm, T_MM);
-	ck_assert_uint_eq(l->task_stack, T_STACK);
-	ck_assert_uint_eq(l->mm_pgd, M_PGD);
-	ck_assert_uint_eq(l->thread_size, STACK_SIZE);
+	const struct image_offsets *o = b->image->off;
+	ck_assert_uint_eq(l->init_task, image_va(b->image, b->image->init_task));
+	ck_assert_uint_eq(l->task_tasks, o->tasks);
+	ck_assert_uint_eq(l->task_comm, o->comm);
+	ck_assert_uint_eq(l->task_pid, o->pid);
+	ck_assert_uint_eq(l->task_tgid, o->pid + 4);
+	ck_assert_uint_eq(l->task_real_parent, o->parent);
+	ck_assert_uint_eq(l->task_group_leader, o->leader);
+	ck_assert_uint_eq(l->task_mm, o->mm);
+	ck_assert_uint_eq(l->task_stack, o->stack);
+	ck_assert_uint_eq(l->mm_pgd, o->pgd);
+	ck_assert_uint_eq(l->thread_size, o->stack_size);
 }
 
 static const struct image_options kinds[] = {
@@ -58,7 +70,12 @@ static const struct image_options kinds[] = {
 	{ .lpae = true, .thread_info = true, .detour = true },
 	{ .tasks = 4 },
 	{ .tasks = 150 },
+	{ .arm64 = true, .word = 8 },
+	{ .arm64 = true, .word = 8, .tasks = 4 },
+	{ .arm64 = true, .word = 8, .tasks = 60, .slide = 99 },
 };
+
+#define FIRST64 6
 
 START_TEST(the_entry_is_followed)
 {
@@ -170,19 +187,47 @@ START_TEST(a_list_in_motion)
 }
 END_TEST
 
+static void put_pointer(struct image *image, uint32_t at, uint32_t place)
+{
+	uint64_t v = image_va(image, place);
+	image_put32(image, at, (uint32_t)v);
+	if (image->options.arm64) {
+		image_put32(image, at + 4, (uint32_t)(v >> 32));
+	}
+}
+
 /* The current task is gone, and what took its place in memory is no task; but it names its parent yet. */
 START_TEST(a_task_that_has_left)
 {
 	struct bench b;
 	open_bench(&b, &kinds[_i]);
-	uint32_t task = b.image->user_task, before = task - 0x800;
-	image_put32(b.image, before + T_TASKS, b.image->init_task + T_TASKS);
-	image_put32(b.image, b.image->init_task + T_TASKS + 4, before + T_TASKS);
-	image_put32(b.image, task + T_TASKS, 0x100);
-	image_put32(b.image, task + T_TASKS + 4, 0x122);
+	uint32_t task = b.image->user_task, before = task - 0x800, tasks = b.image->off->tasks, w = b.search.word;
+	put_pointer(b.image, before + tasks, b.image->init_task + tasks);
+	put_pointer(b.image, b.image->init_task + tasks + w, before + tasks);
+	memset(image_at(b.image, task + tasks), 0x12, 2 * w);
 	b.search.n_cpus = 1;
 	struct ost_status status = ost_task_find(&b.search);
 	ck_assert_msg(!ost_failed(status), "%s", status.text);
+	all_found(&b);
+	close_bench(&b);
+}
+END_TEST
+
+/* What SP_EL0 held is past, and no task any more: the per-CPU variable tells. */
+START_TEST(a_core_that_has_run_on)
+{
+	struct bench b;
+	uint64_t task;
+	open_bench(&b, &kinds[FIRST64]);
+	b.search.n_cpus = 1;
+	b.image->cpu[0].tpidruro = image_va(b.image, 0xc0508000);
+	ck_assert_int_eq(ost_task_current(&b.search, &b.image->cpu[0], &task).code, OST_OK);
+	ck_assert_uint_eq(task, image_va(b.image, 0xc0508000));
+	ck_assert_int_eq(ost_task_find(&b.search).code, OST_ERR_NOT_FOUND);
+	b.search.anew = true;
+	ck_assert_int_eq(ost_task_current(&b.search, &b.image->cpu[0], &task).code, OST_OK);
+	ck_assert_uint_eq(task, image_va(b.image, b.image->user_task));
+	ck_assert_int_eq(ost_task_find(&b.search).code, OST_OK);
 	all_found(&b);
 	close_bench(&b);
 }
@@ -257,7 +302,7 @@ START_TEST(random_tasks)
 {
 	struct bench b;
 	uint32_t v = 7919u * (uint32_t)(_i + 1);
-	open_bench(&b, &kinds[_i % 2]);
+	open_bench(&b, &kinds[_i % 3 == 2 ? FIRST64 : _i % 3]);
 	for (uint32_t at = IMAGE_DATA; at < IMAGE_VIRT + IMAGE_LEN; at += 4) {
 		v = v * 1664525 + 1013904223;
 		uint32_t pointer = IMAGE_VIRT + (v % IMAGE_LEN & ~3u);
@@ -337,15 +382,16 @@ int main(void)
 	TCase *tc = tcase_create("task");
 	const int n = sizeof(kinds) / sizeof(kinds[0]);
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, the_entry_is_followed, 0, n);
+	tcase_add_loop_test(tc, the_entry_is_followed, 0, FIRST64);
 	tcase_add_loop_test(tc, offsets_are_found, 0, n);
 	tcase_add_test(tc, idle_task_of_a_second_core);
 	tcase_add_test(tc, any_core_will_do);
 	tcase_add_test(tc, a_list_in_motion);
 	tcase_add_loop_test(tc, a_task_that_has_left, 0, n);
+	tcase_add_test(tc, a_core_that_has_run_on);
 	tcase_add_test(tc, current_in_every_mode);
 	tcase_add_loop_test(tc, damaged_lists_end, 0, DAMAGES);
-	tcase_add_loop_test(tc, random_tasks, 0, 30);
+	tcase_add_loop_test(tc, random_tasks, 0, 45);
 	tcase_add_test(tc, a_stale_layout_is_noticed);
 	tcase_add_test(tc, other_code_is_no_entry);
 	tcase_add_loop_test(tc, random_code, 0, 3);

@@ -509,7 +509,11 @@ static struct ost_status add_exits(struct ost_finder *f, const struct abi_rule *
 	struct function in;
 	struct calls calls;
 	OST_TRY(find_exits(f, rule, target, near, &in, &calls));
-	f->entry->code[rule->abi == OST_ABI_COMPAT] = (struct ost_code_range){ in.start, (uint32_t)(in.end - in.start) };
+	struct ost_code_range *code = &f->entry->code[rule->abi == OST_ABI_COMPAT];
+	*code = (struct ost_code_range){ in.start, (uint32_t)(in.end - in.start) };
+	if (code->len > FUNCTION_MAX) {
+		*code = (struct ost_code_range){ calls.at[0] - FUNCTION_MAX / 4, FUNCTION_MAX / 2 };
+	}
 	for (unsigned int i = 0; i < calls.count; i++) {
 		struct ost_point point = { .kind = OST_POINT_EXIT, .abi = rule->abi, .addr = calls.at[i] + 4 };
 		OST_TRY(find_frame(f, &in, calls.at[i], &point.frame));

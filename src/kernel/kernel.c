@@ -15,7 +15,7 @@
 #define SYMBOLS_BEHIND (64u << 20)	/* .data and .bss behind .rodata */
 #define MAPPINGS_MAX 20000u
 #define TASK_TRIES 3u
-#define CODE_MAX 0x4000u			/* bytes of code around the exits */
+#define CODE_MAX 0x800u				/* bytes of code around the exits */
 #define BANNER_START "Linux version "
 
 struct ost_kernel {

@@ -13,7 +13,7 @@ AC_DEFUN([OST_OPENOCD_TREE], [
 		[no], [],
 		[yes], [OPENOCD_SRC=$OPENST_DEPS/openocd-0.12.0
 			AS_IF([test ! -f "$OPENOCD_SRC/src/main.c"],
-				[AC_MSG_ERROR([no OpenOCD source: run contrib/deps/fetch-openocd, or give a tree of OpenOCD 0.12 with --with-openocd=DIR, or do without it: --without-openocd])])],
+				[AC_MSG_ERROR([no OpenOCD source: run contrib/deps/fetch-openocd, or give a tree of OpenOCD, 0.12 or later, with --with-openocd=DIR, or do without it: --without-openocd])])],
 		[OPENOCD_SRC=`cd "$with_openocd" 2>/dev/null && pwd`
 			AS_IF([test -z "$OPENOCD_SRC" || test ! -f "$OPENOCD_SRC/src/main.c"],
 				[AC_MSG_ERROR([--with-openocd: '$with_openocd' is not a source tree of OpenOCD])])])
@@ -26,7 +26,7 @@ AC_DEFUN([OST_OPENOCD_TREE], [
 		OPENOCD_TREE_VERSION=`$SED -n "s/^PACKAGE_VERSION='\(.*\)'/\1/p" "$OPENOCD_SRC/configure"`
 		AC_MSG_RESULT([$OPENOCD_TREE_VERSION])
 		AS_CASE([$OPENOCD_TREE_VERSION], [0.12.0*], [],
-			[AC_MSG_WARN([OpenST is tested with OpenOCD 0.12.0 only])])
+			[AC_MSG_WARN([OpenST is tested with OpenOCD 0.12.0 and its development tree (0.12.0+dev)])])
 		OST_NEED_PKG([libusb-1.0], [libusb-1.0-0-dev])
 		OST_NEED_PKG([hidapi-hidraw], [libhidapi-dev])
 		OST_NEED_PKG([libftdi1], [libftdi1-dev])

@@ -26,6 +26,19 @@ void vb_core_note_restart(struct vb_core *core)
 	core->halted_ns += vb_now_ns() - core->halted_since_ns;
 }
 
+/* Traps --------------------------------------------------------------------------------------------------------- */
+
+static void arm_traps(struct vb_core *core, uint32_t kinds)
+{
+	if (core->board->qemu.traps)
+		__atomic_store_n(&core->board->qemu.traps->cpu[core->index].armed, kinds, __ATOMIC_RELEASE);
+}
+
+void vb_board_pass_trap(struct vb_core *core, uint64_t pc)
+{
+	__atomic_store_n(&core->board->qemu.traps->cpu[core->index].pass, pc, __ATOMIC_RELEASE);
+}
+
 /* Steps --------------------------------------------------------------------------------------------------------- */
 
 static bool set_step_flags(struct vb_board *board, bool mask_interrupts)
@@ -50,6 +63,7 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts)
 
 	if (!set_step_flags(board, mask_interrupts) || !core->kind->read_pc(core, &before))
 		return false;
+	arm_traps(core, 0);
 	for (unsigned int i = 0; i < STEP_TRIES; i++) {
 		board->steps++;
 		if (!vb_qemu_go(&board->qemu, 0, 1u << core->index))
@@ -81,12 +95,30 @@ static bool steps(const struct vb_core *core)
 	return core->kind->steps(core, &mask);
 }
 
+/* Cores that stand in front of an instruction that matters; whatever else stopped QEMU. */
+static bool process_traps(struct vb_board *board, unsigned int named)
+{
+	bool ret = false;
+
+	for (unsigned int i = 0; board->qemu.traps && i < board->config.cores; i++) {
+		struct vb_core *core = &board->core[i];
+		struct vb_trap_cpu *cpu = &board->qemu.traps->cpu[i];
+		uint32_t hit = __atomic_exchange_n(&cpu->hit, 0, __ATOMIC_ACQUIRE);
+
+		if (!hit || !running(core))
+			continue;
+		core->kind->trap(core, hit, cpu->pc);
+		ret |= i == named;
+	}
+	return ret;
+}
+
 /* QEMU stopped: what does it mean for the core that it names? */
 static void process_stop(struct vb_board *board, const struct vb_qemu_stop *stop)
 {
 	struct vb_core *core;
 
-	if (!stop->trap || stop->thread >= board->config.cores)
+	if (process_traps(board, stop->thread) || !stop->trap || stop->thread >= board->config.cores)
 		return;
 	core = &board->core[stop->thread];
 	if (!running(core))
@@ -188,8 +220,12 @@ static void choose_actions(struct vb_board *board, unsigned int *cont, unsigned 
 		struct vb_core *core = &board->core[i];
 		bool masked;
 
+		if (core->kind->run(core) == VB_CORE_OFF) /* QEMU has it stand still; going off is the core's own doing */
+			*cont |= 1u << i;
 		if (!running(core))
 			continue;
+		if (core->kind->traps)
+			arm_traps(core, core->kind->traps(core));
 		if (!core->kind->steps(core, &masked)) {
 			*cont |= 1u << i;
 			continue;

@@ -69,6 +69,11 @@ struct vb_core_kind {
 	/* It is stopped: it enters Debug state if a debug event is due where it is. */
 	void (*check_place)(struct vb_core *core);
 	void (*check_watch)(struct vb_core *core, const struct vb_qemu_stop *stop);
+	/* Which instructions the running core has to be stopped in front of: bits of vb_trap_kind. May be null, as may
+	 * be trap: it stands in front of one at pc (or of what has the same bits), and enters Debug state, or
+	 * vb_board_pass_trap() is called. */
+	uint32_t (*traps)(const struct vb_core *core);
+	void (*trap)(struct vb_core *core, enum vb_trap_kind kind, uint64_t pc);
 	/* One instruction that the debugger had asked for is to be executed, at once. */
 	void (*single_step)(struct vb_core *core);
 	bool (*read_pc)(struct vb_core *core, uint64_t *pc);
@@ -179,6 +184,9 @@ uint64_t vb_now_ns(void);
 
 /* Executes a single instruction that is at the core's PC, without breakpoints. true: it did. */
 bool vb_board_step(struct vb_core *core, bool mask_interrupts);
+
+/* The core executes the instruction at pc that it was stopped in front of. */
+void vb_board_pass_trap(struct vb_core *core, uint64_t pc);
 
 /* Adds to board->wanted. */
 void vb_board_want(struct vb_board *board, size_t *count, struct vb_point point);

@@ -753,6 +753,44 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 	enter(core, VB_MOE_ASYNC_WATCHPOINT);
 }
 
+/* BKPT is a debug event while halting debug is enabled. */
+static uint32_t core_traps(const struct vb_core *core)
+{
+	return vb_v7_events_enabled(&core->v7.unit) ? VB_TRAP_BKPT : 0;
+}
+
+static bool is_bkpt(struct vb_core *core, uint32_t pc, bool thumb)
+{
+	uint32_t insn = 0, fsr;
+	uint64_t pa;
+	bool ok;
+
+	core->v7.arm.real = true;
+	ok = vb_arm32_translate(&core->v7.arm, pc, false, !user_mode(core->v7.entry), &pa, &fsr) &&
+		vb_board_in_ram(core->board, pa, 4);
+	core->v7.arm.real = false;
+	if (!ok)
+		return false;
+	memcpy(&insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), thumb ? 2 : 4);
+	return thumb ? (insn & 0xff00) == 0xbe00 : (insn & 0xfff000f0) == 0xe1200070;
+}
+
+static void core_trap(struct vb_core *core, enum vb_trap_kind kind, uint64_t pc)
+{
+	(void)kind;
+	vb_arm32_begin(&core->v7.arm);
+	if (!read_entry(core))
+		return;
+	if (core->v7.entry[15] == pc && is_bkpt(core, (uint32_t)pc, core->v7.entry[REG_CPSR] & CPSR_T) &&
+		vb_v7_events_enabled(&core->v7.unit)) {
+		enter(core, VB_MOE_BKPT);
+		return;
+	}
+	core->have_entry = false;
+	vb_arm32_begin(&core->v7.arm);
+	vb_board_pass_trap(core, pc);
+}
+
 /* What the debug unit asks of its core -------------------------------------------------------------------------- */
 
 static void unit_poll(void *ctx)
@@ -971,6 +1009,8 @@ const struct vb_core_kind vb_core_kind_v7 = {
 	.steps = core_steps,
 	.check_place = core_check_place,
 	.check_watch = core_check_watch,
+	.traps = core_traps,
+	.trap = core_trap,
 	.read_pc = core_read_pc,
 	.points = core_points,
 	.read = core_read,

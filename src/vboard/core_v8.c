@@ -939,6 +939,115 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 	enter(core, VB_V8_WATCHPOINT);
 }
 
+/* Traps --------------------------------------------------------------------------------------------------------- */
+
+enum { PSCI_CPU_OFF = 0x84000002u, PSCI_CPU_ON = 0x84000003u, PSCI_CPU_ON_64 = 0xc4000003u };
+
+static uint32_t core_traps(const struct vb_core *core)
+{
+	uint32_t kinds = VB_TRAP_CALL | VB_TRAP_DEBUG_WRITE;
+
+	return kinds | (vb_v8_hlt_halts(&core->v8.unit) ? VB_TRAP_HLT : 0);
+}
+
+/* The instruction where the core stands, of its own instruction set. T32's halfword is in the lower half. */
+static bool read_insn(struct vb_core *core, uint32_t *insn)
+{
+	unsigned int len = entry_pstate(core) & PSTATE_T && core->v8.aarch32 ? 2 : 4;
+	uint64_t pa;
+
+	*insn = 0;
+	if (!executable(core, entry_el(core), entry_pc(core), &pa))
+		return false;
+	memcpy(insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), len);
+	return true;
+}
+
+static bool is_hlt(const struct vb_core *core, uint32_t insn)
+{
+	if (!core->v8.aarch32)
+		return (insn & 0xffe0001f) == 0xd4400000;
+	return core->v8.hidden.cpsr & PSTATE_T ? (insn & 0xffc0) == 0xba80 : (insn & 0xfff000f0) == 0xe1000070;
+}
+
+/* The core stays where it is; false: it goes on. */
+static bool trap_hlt(struct vb_core *core, uint32_t insn)
+{
+	if (!is_hlt(core, insn) || !vb_v8_hlt_halts(&core->v8.unit))
+		return false;
+	enter(core, VB_V8_HLT);
+	return true;
+}
+
+/* MSR to DBGBVRn_EL1 and such: QEMU's registers are not the debugger's. */
+static bool trap_debug_write(struct vb_core *core, uint32_t insn)
+{
+	unsigned int rt = insn & 31;
+
+	if (core->v8.aarch32 || entry_el(core) == 0 || (insn & 0xfffff080) != 0xd5100080)
+		return false;
+	if (vb_v8_software_access_halts(&core->v8.unit)) {
+		enter(core, VB_V8_SOFTWARE_ACCESS);
+		return true;
+	}
+	vb_v8_core_write_point(&core->v8.unit, insn >> 6 & 1, insn >> 5 & 1, insn >> 8 & 15,
+		rt == 31 ? 0 : core->v8.entry.x[rt]);
+	return false;
+}
+
+/* A core that comes out of its reset, as its unit sees it. */
+static void power_on(struct vb_core *core)
+{
+	core->have_entry = false;
+	core->have_hidden = false;
+	core->v8.guest_unlocked = false;
+	vb_a64_begin(&core->v8.arm);
+	vb_v8_power(&core->v8.unit, true);
+}
+
+/* PSCI's calls that concern power, by the instruction for which QEMU implements them. */
+static bool trap_call(struct vb_core *core, uint32_t insn)
+{
+	const uint64_t affinity = 0xff00ffffffull;
+	struct vb_board *board = core->board;
+	bool smc = insn & 1;
+	uint32_t function = (uint32_t)core->v8.entry.x[0];
+
+	if (core->v8.aarch32 || entry_el(core) == 0 || smc != core->v8.unit.config.has_el2)
+		return false;
+	if (function == PSCI_CPU_OFF)
+		vb_v8_power(&core->v8.unit, false);
+	for (unsigned int i = 0; i < board->config.cores; i++)
+		if ((function == PSCI_CPU_ON || function == PSCI_CPU_ON_64) &&
+			((board->core[i].v8.unit.config.mpidr ^ core->v8.entry.x[1]) & affinity) == 0)
+			power_on(&board->core[i]);
+	return false;
+}
+
+static void core_trap(struct vb_core *core, enum vb_trap_kind kind, uint64_t pc)
+{
+	bool halts = false;
+	uint32_t insn;
+
+	vb_a64_begin(&core->v8.arm);
+	if (!read_entry(core, pc >> 32))
+		return;
+	if (entry_pc(core) == pc && read_insn(core, &insn)) {
+		if (kind == VB_TRAP_HLT)
+			halts = trap_hlt(core, insn);
+		else if (kind == VB_TRAP_DEBUG_WRITE)
+			halts = trap_debug_write(core, insn);
+		else if (kind == VB_TRAP_CALL)
+			halts = trap_call(core, insn);
+	}
+	if (halts)
+		return;
+	if (entry_pc(core) == pc)
+		vb_board_pass_trap(core, pc);
+	core->have_entry = false;
+	vb_a64_begin(&core->v8.arm);
+}
+
 static bool exclusive_load(uint32_t insn)
 {
 	return (insn & 0x3f400000) == 0x08400000 && !(insn >> 23 & 1); /* LDXR, LDAXR, LDXP, LDAXP */
@@ -1106,6 +1215,12 @@ static const struct vb_cti_ops cti_ops = {.poll = unit_poll, .output = cti_outpu
 
 /* What the board asks of it ------------------------------------------------------------------------------------- */
 
+/* The firmware leaves the other cores off until the kernel asks for them; it can be seen to with traps only. */
+static bool starts_off(const struct vb_core *core)
+{
+	return core->index && core->board->qemu.traps && core->board->config.qemu.kernel;
+}
+
 static bool core_start(struct vb_board *board)
 {
 	struct vb_v8_config unit_config;
@@ -1128,6 +1243,8 @@ static bool core_start(struct vb_board *board)
 		core->v8.unit.log = &board->log;
 		core->v8.unit.number = i;
 		core->v8.unit.in_reset = board->config.hold_reset;
+		if (starts_off(core))
+			vb_v8_power(&core->v8.unit, false);
 		vb_cti_init(&core->v8.cti, &cti, &cti_ops, core, &board->ctm);
 		core->v8.cti.log = &board->log;
 		core->v8.cti.number = i;
@@ -1206,7 +1323,10 @@ static void core_reset(struct vb_core *core)
 {
 	vb_a64_begin(&core->v8.arm);
 	core->v8.guest_unlocked = false;
-	vb_v8_warm_reset(&core->v8.unit);
+	if (starts_off(core) || !core->v8.unit.powered)
+		vb_v8_power(&core->v8.unit, !starts_off(core));
+	else
+		vb_v8_warm_reset(&core->v8.unit);
 }
 
 static void core_armed(const struct vb_core *core, vb_armed_fn line, void *ctx)
@@ -1264,6 +1384,8 @@ const struct vb_core_kind vb_core_kind_v8 = {
 	.steps = core_steps,
 	.check_place = core_check_place,
 	.check_watch = core_check_watch,
+	.traps = core_traps,
+	.trap = core_trap,
 	.single_step = core_single_step,
 	.read_pc = core_read_pc,
 	.points = core_points,

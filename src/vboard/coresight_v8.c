@@ -790,6 +790,24 @@ static void write_wrp(struct vb_v8 *unit, unsigned int n, uint32_t offset, uint3
 		complain_of_point(unit, "watchpoint", n, value);
 }
 
+bool vb_v8_software_access_halts(const struct vb_v8 *unit)
+{
+	return (unit->edscr & SCR_TDA) && !unit->os_locked && vb_v8_halting_allowed(unit);
+}
+
+void vb_v8_core_write_point(struct vb_v8 *unit, bool watchpoint, bool control, unsigned int n, uint64_t value)
+{
+	void (*write)(struct vb_v8 *unit, unsigned int n, uint32_t offset, uint32_t value) =
+		watchpoint ? write_wrp : write_brp;
+
+	if (n >= (watchpoint ? vb_v8_wrp_count(unit) : vb_v8_brp_count(unit)))
+		return;
+	write(unit, n, control ? 8 : 0, (uint32_t)value);
+	if (!control)
+		write(unit, n, 4, (uint32_t)(value >> 32));
+	unit->ops->points_changed(unit->ctx);
+}
+
 /* Breakpoints, watchpoints and exception catch; false if offset is none of them. */
 static bool write_point(struct vb_v8 *unit, uint32_t offset, uint32_t value)
 {

@@ -186,6 +186,12 @@ bool vb_v8_exception_catch(const struct vb_v8 *unit, unsigned int el, bool secur
 /* Software cleared the OS lock (OSLAR_EL1) or set it. Clearing may halt the core (OS unlock catch). */
 void vb_v8_os_lock(struct vb_v8 *unit, bool locked);
 
+/* Software accesses a breakpoint or watchpoint register: Debug state is to be entered before it does. */
+bool vb_v8_software_access_halts(const struct vb_v8 *unit);
+
+/* It writes one: DBGBVRn_EL1 or DBGBCRn_EL1 (control), DBGWVRn_EL1 or DBGWCRn_EL1. */
+void vb_v8_core_write_point(struct vb_v8 *unit, bool watchpoint, bool control, unsigned int n, uint64_t value);
+
 /* IRQ, FIQ and SError are not to be taken by the running core. */
 bool vb_v8_interrupts_disabled(const struct vb_v8 *unit);
 

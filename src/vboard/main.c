@@ -20,6 +20,8 @@
 /* openst-vboard: options, sockets, the main loop. */
 
 #define MAX_CONTROL 8
+#define BUILT_PLUGIN "/vboard-traps.so"
+#define INSTALLED_PLUGIN OPENST_PLUGINDIR "/vboard-traps.so"
 
 struct control_client {
 	int fd;
@@ -50,6 +52,7 @@ struct options {
 	struct vb_board_config board;
 	const struct cpu *cpu;
 	const char *qemu;
+	bool no_traps;
 	const char *bitbang, *vdebug, *cmsis_dap, *console, *console_log, *control;
 	bool bare;
 	bool quiet;
@@ -88,6 +91,7 @@ static const char usage[] =
 	"  --clock-runs         the guest's clock runs on while its cores are halted\n"
 	"  --hold-reset         the cores are held in reset\n"
 	"  --strict-dcps        Armv8: DCPSx leaves SPSR_ELx UNKNOWN, as the architecture allows and the cores do not\n"
+	"  --no-traps           for a QEMU that takes no plugins: HLT and BKPT never halt, cores are never off\n"
 	"  --qemu PATH          the qemu-system-arm or qemu-system-aarch64 to run\n"
 	"  --quiet              no complaints about what the debugger does\n"
 	"  --help, --version\n";
@@ -126,6 +130,7 @@ enum {
 	OPT_CLOCK_RUNS,
 	OPT_HOLD_RESET,
 	OPT_STRICT_DCPS,
+	OPT_NO_TRAPS,
 	OPT_QEMU,
 	OPT_QUIET,
 	OPT_HELP,
@@ -154,6 +159,7 @@ static const struct option long_options[] = {
 	{"clock-runs", no_argument, NULL, OPT_CLOCK_RUNS},
 	{"hold-reset", no_argument, NULL, OPT_HOLD_RESET},
 	{"strict-dcps", no_argument, NULL, OPT_STRICT_DCPS},
+	{"no-traps", no_argument, NULL, OPT_NO_TRAPS},
 	{"qemu", required_argument, NULL, OPT_QEMU},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -216,6 +222,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_CLOCK_RUNS: o->board.clock_runs = true; break;
 	case OPT_HOLD_RESET: o->board.hold_reset = true; break;
 	case OPT_STRICT_DCPS: o->board.strict_dcps = true; break;
+	case OPT_NO_TRAPS: o->no_traps = true; break;
 	case OPT_QEMU: o->qemu = optarg; break;
 	case OPT_QUIET: o->quiet = true; break;
 	case OPT_HELP:
@@ -249,6 +256,26 @@ static void parse_options(int argc, char **argv)
 		die("the console's path must not hold a comma");
 }
 
+/* QEMU's plugin: in the build folder, beside this program, or where it is installed. */
+static const char *find_plugin(void)
+{
+	static char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof(BUILT_PLUGIN));
+	char *slash;
+
+	path[len > 0 ? len : 0] = 0;
+	slash = strrchr(path, '/');
+	if (slash)
+		strcpy(slash, BUILT_PLUGIN);
+	if (!slash || access(path, R_OK))
+		snprintf(path, sizeof(path), "%s", INSTALLED_PLUGIN);
+	if (access(path, R_OK))
+		die("%s: %s: reinstall openst-vboard, or do without it (--no-traps)", path, strerror(errno));
+	if (strchr(path, ','))
+		die("%s: QEMU cannot load a plugin from a path that holds a comma; use --no-traps", path);
+	return path;
+}
+
 static void prepare_cpu(struct options *o)
 {
 	struct vb_qemu_config *qemu = &o->board.qemu;
@@ -260,6 +287,7 @@ static void prepare_cpu(struct options *o)
 	qemu->ram_base = cpu->ram_base;
 	qemu->redistributor = cpu->redistributor;
 	qemu->a64 = cpu->kind == &vb_core_kind_v8;
+	qemu->plugin = o->no_traps ? NULL : find_plugin();
 	o->board.kind = cpu->kind;
 	o->board.rom_part = cpu->rom_part;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -792,6 +793,22 @@ static bool make_memory(struct vb_qemu *qemu, unsigned int mib)
 	return true;
 }
 
+static bool make_trap_page(struct vb_qemu *qemu)
+{
+	void *map;
+
+	qemu->traps_fd = memfd_create("traps", 0);
+	if (qemu->traps_fd < 0 || ftruncate(qemu->traps_fd, sizeof(*qemu->traps)))
+		return fail(qemu, "no memory to share with QEMU's plugin: %s", strerror(errno));
+	map = mmap(NULL, sizeof(*qemu->traps), PROT_READ | PROT_WRITE, MAP_SHARED, qemu->traps_fd, 0);
+	if (map == MAP_FAILED)
+		return fail(qemu, "cannot map what is shared with QEMU's plugin: %s", strerror(errno));
+	qemu->traps = map;
+	for (unsigned int i = 0; i < VB_TRAP_CPUS; i++)
+		qemu->traps->cpu[i].pass = VB_TRAP_NO_PASS;
+	return true;
+}
+
 /* QEMU's ends of the sockets; the numbers are the same in the child. */
 struct child_fds {
 	int gdb, qmp;
@@ -800,7 +817,7 @@ struct child_fds {
 static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, const struct child_fds *fds,
 	pid_t parent)
 {
-	char smp[16], memory[32], backend[96], gdb[64], qmp[64];
+	char smp[16], memory[32], backend[96], gdb[64], qmp[64], plugin[PATH_MAX + 16];
 	const char *argv[48];
 	sigset_t none;
 	size_t n = 0;
@@ -830,6 +847,11 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	if (config->append) {
 		argv[n++] = "-append";
 		argv[n++] = config->append;
+	}
+	if (config->plugin) {
+		snprintf(plugin, sizeof(plugin), "%s,page=%d", config->plugin, qemu->traps_fd);
+		argv[n++] = "-plugin";
+		argv[n++] = plugin;
 	}
 	if (config->icount) {
 		argv[n++] = "-icount";
@@ -904,9 +926,9 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 {
 	bool ok;
 
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .thread = -1,
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .thread = -1,
 		.ram_base = config->ram_base, .redistributor = config->redistributor, .a64 = config->a64};
-	ok = make_memory(qemu, config->ram_mib) && spawn(qemu, config);
+	ok = make_memory(qemu, config->ram_mib) && (!config->plugin || make_trap_page(qemu)) && spawn(qemu, config);
 	if (ok && !synchronise(qemu))
 		ok = fail(qemu, "QEMU ended before it began (see its message above)");
 	ok = ok && qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
@@ -949,5 +971,9 @@ void vb_qemu_end(struct vb_qemu *qemu)
 		close(qemu->ram_fd);
 	if (qemu->state_fd > 0)
 		close(qemu->state_fd);
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .dead = true};
+	if (qemu->traps)
+		munmap(qemu->traps, sizeof(*qemu->traps));
+	if (qemu->traps_fd > 0)
+		close(qemu->traps_fd);
+	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .dead = true};
 }

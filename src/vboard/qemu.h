@@ -2,6 +2,8 @@
 #ifndef OPENST_VBOARD_QEMU_H
 #define OPENST_VBOARD_QEMU_H
 
+#include "vboard/trap.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +17,7 @@
  * says why.
  */
 
-#define VB_QEMU_MAX_CPUS 8
+#define VB_QEMU_MAX_CPUS VB_TRAP_CPUS
 #define VB_QEMU_MAX_REGS 512
 
 struct vb_qemu_config {
@@ -31,6 +33,7 @@ struct vb_qemu_config {
 	const char *initrd; /* or null */
 	const char *append; /* or null */
 	const char *serial; /* the console: QEMU's -chardev argument, with id=console */
+	const char *plugin; /* trap_plugin.c's file, without a comma in its name; or null: nothing is trapped */
 	bool icount;
 };
 
@@ -54,6 +57,8 @@ struct vb_qemu {
 	int ram_fd;
 	uint8_t *ram;
 	uint64_t ram_base, ram_size;
+	struct vb_trap_page *traps; /* shared with the plugin; null without one */
+	int traps_fd;
 	int qmp_fd; /* its monitor's */
 	int state_fd; /* where it saves its state to */
 	char error[192];

@@ -275,7 +275,7 @@ START_TEST(cmsis_faults_and_waits)
 	CMSIS(0x04, 0, 0, 0, 0, 0); /* no retries */
 	CMSIS(0x05, 0, 1, 0x07);
 	ck_assert_uint_eq(ANSWER[2], 2);
-	CMSIS(0x04, 8, 64, 0, 0, 0);
+	CMSIS(0x04, 200, 64, 0, 0, 0); /* with 200 idle clocks behind each */
 	CMSIS(0x05, 0, 1, 0x07);
 	ck_assert_uint_eq(ANSWER[2], 1);
 	ck_assert_uint_eq(word_at(ANSWER + 3), 0x1000);

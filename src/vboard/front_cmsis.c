@@ -138,7 +138,8 @@ static uint8_t transfer_once(struct vb_front *front, uint8_t request, uint32_t *
 	ack = (uint8_t)receive_bits(front, 3);
 	if (ack == ACK_OK) {
 		ack = data_phase(front, read, value);
-		send_bits(front, 0, front->cmsis.idle);
+		for (unsigned int i = 0; i < front->cmsis.idle; i++)
+			(void)clock_wire(front, false);
 		return ack;
 	}
 	if (ack != ACK_WAIT && ack != ACK_FAULT)

@@ -11,7 +11,7 @@ enum { ERR = 1 << 6, HDE = 1 << 14, MA = 1 << 20, INTDIS = 3 << 22, ITE = 1 << 2
 
 #define WRITABLE 0x80f84000u
 #define STICKY ((uint32_t)(ERR | TXU | RXO | ITO))
-#define DEAD_X (1u << 10 | 1u << 11 | 1u << 12)
+#define DEAD_X (15u << 10)
 
 static void fault(struct fake8_target *fake, const char *text, uint64_t value)
 {
@@ -225,6 +225,12 @@ static void execute_a64(struct fake8_target *fake, struct fake8_core *c, uint32_
 		return;
 	if (insn == 0x910003ea) {
 		c->s.x[10] = c->el ? c->s.sp : c->s.sp_el0;
+		return;
+	}
+	if ((insn & 0xffe00000) == 0xf2800000) {	/* MOVK, low bits */
+		uint64_t *rd = &c->s.x[insn & 31];
+
+		*rd = (*rd & ~0xffffull) | (insn >> 5 & 0xffff);
 		return;
 	}
 	if (insn == 0xd4a00001) {		/* DCPS1 */

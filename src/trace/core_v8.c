@@ -56,6 +56,7 @@
 #define FROM_DTRRX(r) (0xd5330500u | (r))
 #define LDUR(t, n, off) (0xf8400000u | (uint32_t)(off) << 12 | (uint32_t)(n) << 5 | (t))
 #define LDTR(t, n, off) (LDUR(t, n, off) | 0x800u)	/* with the rights of user mode */
+#define MOVK(r, imm) (0xf2800000u | (uint32_t)((imm) & 0xffff) << 5 | (r))
 #define MOV_SCRATCH_SP 0x910003eau
 #define MRS_DLR OST_V8_MRS(3, 4, 5, 1)
 #define MRS_DSPSR OST_V8_MRS(3, 4, 5, 0)
@@ -70,12 +71,12 @@
 #define PARKED_PSR (SCRATCH + 1)
 #define PARKED_PC (SCRATCH + 2)
 /* What fetching uses beside the scratch register. */
-#define LOADED (SCRATCH + 1)
+#define LOADED (SCRATCH + 3)
 #define ALL_X 0x7fffffffull
 #define STATE_REGS (OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR))
 #define SYNDROMES (X(OST_V8_ELR) | X(OST_V8_SPSR) | X(OST_V8_ESR) | X(OST_V8_FAR))
 /* All that fetching may change. */
-#define AT_RISK (X(0) | X(1) | X(SCRATCH) | X(LOADED) | X(PARKED_PC) | STATE_REGS | SYNDROMES)
+#define AT_RISK (X(0) | X(1) | X(SCRATCH) | X(PARKED_PSR) | X(PARKED_PC) | X(LOADED) | STATE_REGS | SYNDROMES)
 
 #define NOWHERE UINT64_MAX
 
@@ -222,12 +223,17 @@ struct ost_status ost_v8_settle(struct ost_v8_core *core)
 	return ost_v8_flush(core);
 }
 
+static void be_patient(struct ost_v8_core *core)
+{
+	core->patience = core->patience ? 2 * core->patience : FIRST_PATIENCE;
+}
+
 /* The core did not keep up: give it more time from now on. */
 bool ost_v8_overran(struct ost_v8_core *core, uint32_t edscr)
 {
 	if (!(edscr & EDSCR_OVERRUN))
 		return false;
-	core->patience = core->patience ? 2 * core->patience : FIRST_PATIENCE;
+	be_patient(core);
 	return true;
 }
 
@@ -255,7 +261,7 @@ static bool at_el1(const struct ost_v8_core *core)
 static void forget(struct ost_v8_core *core)
 {
 	core->base.have = 0;
-	core->feeding = false;
+	core->feeding = core->held = false;
 	core->scratched = 0;
 	core->going = false;
 }
@@ -478,6 +484,7 @@ struct ost_status ost_v8_read_regs(struct ost_v8_core *core, uint64_t mask, stru
 			return ost_error_at(OST_ERR_STATE, "core refuses to show its registers", core->base.index);
 		}
 		accept_regs(core, mask);
+		core->held = core->held || (frame && (mask & STATE_REGS) == STATE_REGS);
 		if (frame)
 			accept_frame(core, frame);
 		return ost_ok();
@@ -555,7 +562,9 @@ static struct ost_status read_regs(struct ost_v8_core *core, uint64_t mask, stru
 	}
 	if (frame && (frame->len % 8 || frame->len > 8 * OST_V8_MAX_FRAME || frame->base > OST_V8_LR))
 		return ost_error(OST_ERR_ARGUMENT, "a frame is doublewords at a register, at most 16");
-	mask = (frame ? mask | STATE_REGS : mask) & ~core->base.have;
+	mask &= ~core->base.have;
+	if (frame && !core->held)
+		mask |= STATE_REGS;		/* to be parked, even if they are known */
 	return mask || frame ? ost_v8_read_regs(core, mask, frame) : ost_ok();
 }
 
@@ -730,11 +739,22 @@ static void queue_back(struct ost_v8_core *core)
 	}
 }
 
+/* DLR or DSPSR: where its value is still kept in `kept`, only the low bits are passed. */
+static void queue_state(struct ost_v8_core *core, unsigned int reg, unsigned int kept, uint32_t msr, uint64_t val)
+{
+	if (core->held && !((core->base.reg[reg] ^ val) >> 16)) {
+		ost_v8_feed(core, MOVK(kept, val));
+		ost_v8_feed(core, (msr & ~31u) | kept);
+		return;
+	}
+	core->scratched |= X(SCRATCH);
+	ost_v8_queue_set_sys(core, SCRATCH, msr, val);
+}
+
 static void queue_pc(struct ost_v8_core *core, uint64_t pc)
 {
-	core->scratched |= X(SCRATCH);
-	ost_v8_queue_set_sys(core, SCRATCH, OST_V8_MSR_DLR, pc);
-	if (core->base.have & X(SCRATCH))
+	queue_state(core, OST_CORE_PC, PARKED_PC, OST_V8_MSR_DLR, pc);
+	if (core->scratched & core->base.have & X(SCRATCH))
 		ost_v8_queue_set(core, SCRATCH, core->base.reg[SCRATCH]);
 }
 
@@ -754,7 +774,7 @@ static void queue_past(struct ost_v8_core *core, const struct ost_core_pass *pas
 		ost_v8_feed(core, pass->insn);
 		break;
 	case OST_CORE_PASS_PSR:
-		ost_v8_queue_set_sys(core, SCRATCH, OST_V8_MSR_DSPSR, psr);
+		queue_state(core, OST_CORE_PSR, PARKED_PSR, OST_V8_MSR_DSPSR, psr);
 		break;
 	case OST_CORE_PASS_MOVE:
 		ost_v8_queue_set(core, pass->to, from + (uint64_t)pass->add);
@@ -774,7 +794,6 @@ void ost_v8_queue_restart(struct ost_v8_core *core)
 {
 	if (core->asked)
 		put_cti(core, CTI_INACK, 1u << HALT);
-	ost_v8_queue_check(core);
 	put_cti(core, CTI_APPPULSE, 1u << RESTART);
 	core->going = true;
 }
@@ -822,7 +841,7 @@ static struct ost_status restart(struct ost_v8_core *core)
 	core->asked = core->going = false;
 	forget(core);
 	core->kept = core->owed = false;
-	if (core->check & EDSCR_ERR)
+	if (core->edscr & EDSCR_ERR)
 		return refused(core);
 	return ost_ok();
 }
@@ -976,16 +995,14 @@ static struct ost_status leave_once(struct ost_v8_core *core, const struct ost_c
 		poll[i]->ops->queue_poll(poll[i]);
 		self = self || poll[i] == &core->base;
 	}
+	if (!self)
+		queue_poll(core);
 	result = ost_v8_flush(core);
 	if (ost_failed(result))
 		return result;
 	core->asked = core->going = false;
 	for (size_t i = 0; i < polls; i++)
 		poll[i]->ops->polled(poll[i]);
-	if (!self) {
-		core->base.halted = false;
-		core->edscr = (core->edscr & ~OST_V8_EDSCR_STATUS) | 2;
-	}
 	return ost_ok();
 }
 
@@ -1018,10 +1035,10 @@ static struct ost_status leave_by_feeding(struct ost_v8_core *core, const struct
 
 	for (unsigned int i = 0; i < TRIES && again; i++) {
 		OST_TRY(leave_once(core, pass, poll, polls));
-		again = core->check & EDSCR_ERR;
+		again = core->edscr & EDSCR_ERR;
 		if (!again)
 			break;
-		ost_v8_overran(core, core->check);
+		be_patient(core);
 		OST_TRY(look_after(core, pass, &again));
 	}
 	if (again)
@@ -1104,8 +1121,9 @@ static void take_stock(struct ost_v8_core *core, const uint64_t *before, uint64_
 		if (had & X(i))
 			reg[i] = before[i];
 	}
-	core->base.have = had | (core->base.have & ~(X(SCRATCH) | X(LOADED) | X(PARKED_PC)));
+	core->base.have = had | (core->base.have & ~(X(SCRATCH) | X(PARKED_PSR) | X(PARKED_PC) | X(LOADED)));
 	core->scratched |= X(SCRATCH);
+	core->held = false;
 }
 
 /* All of the stop anew, general registers first: it may be another one. */

@@ -3,7 +3,7 @@
  * One Armv8 core with an AArch64 kernel through its external debug registers (ARM DDI 0487, part H): core.h says what
  * its operations do. The inside of core_v8.c, state_v8.c and pass_v8.c.
  *
- * While a core is stopped x10, x11 and x12 serve as scratch. They are dead at every point of a syscall's way, by the
+ * While a core is stopped x10 to x13 serve as scratch. They are dead at every point of a syscall's way, by the
  * procedure call standard, and not put back there. A read without a frame, of a stop that may be somebody else's,
  * takes x10 before it is used, and a core that is stopped at any place by stop() or read_state() has all of them read
  * by themselves first: then they are put back.
@@ -43,6 +43,7 @@ struct ost_v8_core {
 	bool feeding;				/* nothing stands in the way of feeding instructions */
 	bool asked;				/* its debug request was raised and not acknowledged yet */
 	unsigned int patience;			/* clocks after each instruction */
+	bool held;				/* x11 is DSPSR and x12 is DLR, as they are in reg[] */
 	uint64_t scratched;			/* registers that are not the target's; PC and PSR: DLR and DSPSR */
 	bool aborted;				/* a load did, in that flush */
 	bool parked;				/* the flush that failed kept DSPSR in x11 and DLR in x12 */

@@ -13,7 +13,7 @@
 
 static bool is_scratch(uint32_t reg)
 {
-	return reg >= OST_V8_SCRATCH && reg <= OST_V8_SCRATCH + 2;
+	return reg >= OST_V8_SCRATCH && reg <= OST_V8_SCRATCH + 3;
 }
 
 static int64_t sign_extend(uint64_t value, unsigned int bits)

@@ -250,6 +250,8 @@ static void map_image(struct image *image)
 	next = 0xc0545000;
 	map_page(image, 0xc0544000, USER_PC, 0xc0550000, BLOCK | READ_ONLY | NO_EXECUTE | 0x40, &next);
 	map_page(image, 0xc0544000, USER_SP, 0xc0551000, BLOCK | NO_EXECUTE | 0x40, &next);
+	/* What looks like one, but maps nothing for programs. */
+	map_page(image, 0xc0552000, USER_PC, 0xc0550000, BLOCK | READ_ONLY | NO_EXECUTE, &next);
 }
 
 /* ---- arm64: code ---- */
@@ -362,7 +364,12 @@ static uint32_t put_second_call(struct image *image, uint32_t pc, uint32_t from,
 static uint32_t put_entry(struct image *image, uint32_t pc)
 {
 	enum image_path path = image->options.path;
-	uint32_t start = pc;
+	uint32_t start = pc, nop;
+	if (path == IMAGE_OLD) {
+		emit(image, &pc, 0xd503245f);			/* bti c */
+		emit(image, &pc, 0xd503233f);			/* paciasp */
+	}
+	nop = pc + 4;
 	if (path != IMAGE_BARE) {
 		emit(image, &pc, mov64(9, 30));
 		emit(image, &pc, path == IMAGE_TRACED ? bl64(pc, IMAGE_TEXT + 0x3d00) : NOP64);
@@ -372,7 +379,7 @@ static uint32_t put_entry(struct image *image, uint32_t pc)
 	emit(image, &pc, NOP64);
 	emit(image, &pc, 0xb9404001);				/* ldr w1, [x0, #64] */
 	emit(image, &pc, 0xd65f03c0);
-	return path == IMAGE_BARE || path == IMAGE_TRACED ? start : start + 4;
+	return path == IMAGE_BARE || path == IMAGE_TRACED ? start : nop;
 }
 
 static void put_code64(struct image *image)
@@ -752,7 +759,7 @@ static void put_tasks(struct image *image)
 	image->init_task = 0xc0510040;
 	image->pid1 = 0xc0600000;
 	image->kthreadd = 0xc0600800;
-	/* Pointers to what is no page table come first. */
+	/* A pointer to another table comes first. */
 	put_pointer(image, mm + 8, 0xc0552000);
 	put_pointer(image, mm + image->off->pgd, put_user_table(image));
 	for (unsigned int i = 0; i < count; i++) {

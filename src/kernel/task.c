@@ -90,10 +90,10 @@ static struct ost_status current_by_stack(const struct ost_task_search *s, const
 	return ost_error_at(OST_ERR_NOT_FOUND, "the core's SVC stack holds no thread_info", base);
 }
 
-/* In a program, AArch32 or AArch64, and in the first words of the kernel's entry, SP_EL0 is the program's. */
+/* In a program, whose mode is EL0 or AArch32's User, and in the kernel's first words, SP_EL0 is the program's. */
 static bool has_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu)
 {
-	return !(cpu->cpsr & 0x10) && (cpu->cpsr & 0xc) && is_kernel(s, cpu->tpidruro);
+	return (cpu->cpsr & 0xc) && is_kernel(s, cpu->tpidruro);
 }
 
 struct ost_status ost_task_current(const struct ost_task_search *s, const struct ost_cpu_state *cpu, uint64_t *ret)

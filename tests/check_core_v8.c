@@ -426,6 +426,33 @@ START_TEST(fetch)
 }
 END_TEST
 
+/* After a frame memory is read in the flush that lets the core go, whether it is there or not. */
+START_TEST(fetch_leaving)
+{
+	struct trial trial = { passed_insns[_i], 0x10010, true };
+	uint8_t bytes[32];
+	unsigned int flushes;
+	bool fetched;
+
+	if (ops->classify(BP, trial.insn).kind == OST_CORE_PASS_STEP)
+		return;
+	fake8_page(&fake, 0x10000, true);
+	fake8_write(&fake, 0x10010, "0123456789abcdef0123456789abcde", 32);
+	for (unsigned int fault = 0; fault < 2; fault++) {
+		fake.core[0].places = fake.core[0].at = fake.core[0].passed = 0;
+		stop_at(trial.insn);
+		trial.user = fault ? 0x20000 : 0x10010;
+		flushes = fake.flushes;
+		good(serve(&trial, &fetched, bytes));
+		ck_assert_uint_eq(fake.flushes, flushes + 2 + (ops->classify(BP, trial.insn).kind == OST_CORE_PASS_MOVE &&
+			ops->classify(BP, trial.insn).from < 31 && ops->classify(BP, trial.insn).from != 19));
+		ck_assert(fetched);
+		ck_assert_mem_eq(bytes, "0123456789abcdef0123456789abcde", 32);
+		gone();
+	}
+}
+END_TEST
+
 /* A whole page, and by which way: `pan` keeps the kernel's loads from the user's memory. */
 static unsigned int fetch_page(uint32_t pan)
 {
@@ -867,6 +894,7 @@ int main(void)
 	tcase_add_loop_test(tcase, leave, 0, PASSED);
 	tcase_add_test(tcase, step_linked);
 	tcase_add_test(tcase, fetch);
+	tcase_add_loop_test(tcase, fetch_leaving, 0, PASSED);
 	tcase_add_test(tcase, fetch_long);
 	tcase_add_test(tcase, fetch_long_pan);
 	tcase_add_test(tcase, fetch_long_faults);

@@ -119,10 +119,10 @@ struct ost_core_ops {
 	size_t (*fetch_fits)(const struct ost_core_fetch *fetch, size_t n);
 	/*
 	 * Fetch (n may be 0), get past the instruction, restart, and poll `polls` cores (this one may be among them): 1
-	 * flush for all but OST_CORE_PASS_STEP (Armv8 with user ranges: 2). After a failure of the link the core is looked
-	 * at again: an instruction that was executed is not executed twice. On success the core runs or has stopped anew;
-	 * *ret_fetched is false when the flush failed, was repaired, and nothing of the fetch is valid. unit: the
-	 * breakpoint unit that holds the core, borrowed for a step.
+	 * flush for all but OST_CORE_PASS_STEP (Armv8 with ranges where no frame was read: 2). After a failure of the link
+	 * the core is looked at again: an instruction that was executed is not executed twice. On success the core runs or
+	 * has stopped anew; *ret_fetched is false when the flush failed, was repaired, and nothing of the fetch is valid.
+	 * unit: the breakpoint unit that holds the core, borrowed for a step.
 	 */
 	struct ost_status (*leave)(struct ost_core *core, const struct ost_core_pass *pass, unsigned int unit,
 			struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls, bool *ret_fetched);

@@ -982,13 +982,35 @@ static uint64_t needs_of(const struct ost_core_pass *pass)
 	return 0;
 }
 
+/*
+ * Whether memory can be read in the very flush that lets the core go: where an abort is mended by what is kept in the
+ * core, without knowing of it, and the core is not known to need time.
+ */
+static bool fetches_leaving(const struct ost_v8_core *core, const struct ost_core_pass *pass,
+		const struct ost_core_fetch *fetch, size_t n)
+{
+	return n && core->held && !core->patience && !core->kept && !(core->scratched & STATE_REGS)
+		&& pass->kind != OST_CORE_PASS_STEP && !by_memory_mode(core, &fetch[n - 1]);
+}
+
+/* DLR is written anyway. Should the link fail in between, both are known to be doubtful. */
+static void queue_fetch_and_mend(struct ost_v8_core *core, const struct ost_core_fetch *fetch, size_t n)
+{
+	core->scratched |= STATE_REGS;
+	queue_fetch(core, fetch, n);
+	ost_v8_put(core, EDRCR, EDRCR_CLEAR);
+	ost_v8_feed(core, (OST_V8_MSR_DSPSR & ~31u) | PARKED_PSR);
+}
+
 static struct ost_status leave_once(struct ost_v8_core *core, const struct ost_core_pass *pass,
-		struct ost_core *const *poll, size_t polls)
+		const struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls)
 {
 	struct ost_status result;
 	bool self = false;
 
 	ost_v8_begin(core);
+	if (n)
+		queue_fetch_and_mend(core, fetch, n);
 	queue_past(core, pass);
 	ost_v8_queue_restart(core);
 	for (size_t i = 0; i < polls; i++) {
@@ -1029,17 +1051,19 @@ static struct ost_status look_after(struct ost_v8_core *core, const struct ost_c
 }
 
 static struct ost_status leave_by_feeding(struct ost_v8_core *core, const struct ost_core_pass *pass,
-		struct ost_core *const *poll, size_t polls)
+		const struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls)
 {
 	bool again = true;
 
 	for (unsigned int i = 0; i < TRIES && again; i++) {
-		OST_TRY(leave_once(core, pass, poll, polls));
+		OST_TRY(leave_once(core, pass, fetch, i ? 0 : n, poll, polls));
 		again = core->edscr & EDSCR_ERR;
 		if (!again)
 			break;
 		be_patient(core);
 		OST_TRY(look_after(core, pass, &again));
+		if (again)
+			OST_TRY(mend_state(core));
 	}
 	if (again)
 		return refused(core);
@@ -1047,32 +1071,50 @@ static struct ost_status leave_by_feeding(struct ost_v8_core *core, const struct
 	return ost_ok();
 }
 
+/* What has to be known before, and the memory, unless it is read on the way out: *ret_left of the ranges. */
+static struct ost_status prepare_leave(struct ost_v8_core *core, const struct ost_core_pass *pass,
+		struct ost_core_fetch *fetch, size_t n, size_t *ret_left)
+{
+	*ret_left = 0;
+	if (n)
+		OST_TRY(prepare_fetch(core, fetch, n));
+	OST_TRY(read_regs(core, needs_of(pass), NULL));
+	if (fetches_leaving(core, pass, fetch, n)) {
+		*ret_left = n;
+		return ost_ok();
+	}
+	OST_TRY(fetch_now(core, fetch, n));
+	return mend_state(core);
+}
+
 static struct ost_status op_leave(struct ost_core *base, const struct ost_core_pass *pass, unsigned int unit,
 		struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls, bool *ret_fetched)
 {
 	struct ost_v8_core *core = ost_v8_of(base);
 	struct ost_status result;
+	size_t left;
 
 	*ret_fetched = false;
-	result = fetch_now(core, fetch, n);
-	if (!ost_failed(result))
-		result = read_regs(core, needs_of(pass), NULL);
-	if (!ost_failed(result))
-		result = mend_state(core);
+	result = prepare_leave(core, pass, fetch, n, &left);
 	if (ost_failed(result)) {
 		if (result.code == OST_ERR_LINK)
 			op_give_up(base, pass, unit);
 		return result;
 	}
-	*ret_fetched = true;
+	*ret_fetched = !left;
 	core->kept = core->owed = false;
 	if (pass->kind == OST_CORE_PASS_STEP)
 		return leave_by_step(core, pass, unit);
-	result = leave_by_feeding(core, pass, poll, polls);
-	if (result.code != OST_ERR_LINK)
+	result = leave_by_feeding(core, pass, fetch, left, poll, polls);
+	if (result.code == OST_ERR_LINK) {
+		op_give_up(base, pass, unit);
+		return base->ops->repair(base);
+	}
+	if (ost_failed(result) || !left)
 		return result;
-	op_give_up(base, pass, unit);
-	return base->ops->repair(base);
+	*ret_fetched = !ost_v8_overran(core, status_of(core, left));
+	accept_fetch(core, fetch, left);
+	return ost_ok();
 }
 
 /* ---- after a failure of the link ---- */
@@ -1153,7 +1195,7 @@ static struct ost_status finish_stop(struct ost_v8_core *core)
 	OST_TRY(mend_state(core));
 	if (pass.kind == OST_CORE_PASS_STEP)
 		return leave_by_step(core, &pass, core->step_unit);
-	return leave_by_feeding(core, &pass, NULL, 0);
+	return leave_by_feeding(core, &pass, NULL, 0, NULL, 0);
 }
 
 static struct ost_status repair_stop(struct ost_v8_core *core, const uint64_t *before, uint64_t had)

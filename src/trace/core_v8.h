@@ -11,9 +11,10 @@
  * Nothing waits for the core: accesses go back to back, and EDSCR tells at the end whether the core kept up. When it
  * did not, all of it is done again with more clocks after each instruction.
  *
- * An instruction that aborts in Debug state leaves DLR, DSPSR, ELR, SPSR, ESR and FAR of EL1 unknown and does not
- * hinder a restart: memory is never read in the flush that lets a core go, and DLR and DSPSR are known before any
- * load.
+ * A load that aborts in Debug state leaves DLR, DSPSR, ELR, SPSR, ESR and FAR of EL1 unknown and does not hinder a
+ * restart, which would go on anywhere. Hence DLR and DSPSR are known, or kept in x12 and x11, before any load. In the
+ * flush that lets a core go memory is read only where they are kept: then they are written from there after the loads,
+ * whether these aborted or not.
  *
  * A core that is not in AArch64 EL1 is at none of our points: its PC reads as all ones and nothing of it is touched.
  */
@@ -83,7 +84,8 @@ struct ost_core_pass ost_v8_classify(uint64_t addr, uint32_t insn);
 #define OST_V8_SCRATCH 10u
 /* MRS x10, a system register of op0 3; MSR of the same. */
 #define OST_V8_MRS(op1, n, m, op2) \
-	(0xd5380000u | OST_V8_SCRATCH | (uint32_t)(op1) << 16 | (uint32_t)(n) << 12 | (uint32_t)(m) << 8 | (uint32_t)(op2) << 5)
+	(0xd5380000u | OST_V8_SCRATCH | (uint32_t)(op1) << 16 | (uint32_t)(n) << 12 | (uint32_t)(m) << 8 | \
+		(uint32_t)(op2) << 5)
 #define OST_V8_MSR(op1, n, m, op2) (OST_V8_MRS(op1, n, m, op2) & ~0x00200000u)
 #define OST_V8_MSR_DSPSR OST_V8_MSR(3, 4, 5, 0)
 #define OST_V8_MSR_DLR OST_V8_MSR(3, 4, 5, 1)

@@ -110,6 +110,8 @@ struct vb_core_v8 {
 	struct vb_qemu_hidden_a64 hidden; /* as the core stopped */
 	bool aarch32; /* it is in that state; then there is hidden */
 	bool guest_unlocked; /* the guest has cleared the OS lock since the last reset */
+	bool restarted; /* at restarted_at, where it may still be */
+	uint64_t restarted_at;
 };
 
 struct vb_core {

@@ -903,7 +903,7 @@ static bool decode_single(uint32_t insn, struct access *ret)
  * QEMU stops after the access, the cores do so before it: the instruction will be executed again, so that its writeback
  * is undone. What cannot be executed twice (exclusives, a load that overwrote its own base) is left behind.
  */
-static bool wind_back(struct vb_core *core)
+static bool wind_back(struct vb_core *core, uint32_t *was)
 {
 	struct vb_qemu_a64 *regs = &core->v8.entry;
 	struct access access;
@@ -913,6 +913,7 @@ static bool wind_back(struct vb_core *core)
 	if (core->v8.aarch32 || !executable(core, entry_el(core), regs->pc - 4, &pa))
 		return false;
 	memcpy(&insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), sizeof(insn));
+	*was = insn;
 	access = (struct access){.base = insn >> 5 & 0x1f};
 	if ((!decode_pair(insn, &access) && !decode_single(insn, &access)) || access.lost)
 		return false;
@@ -924,6 +925,7 @@ static bool wind_back(struct vb_core *core)
 static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 {
 	struct vb_v8_place place;
+	uint32_t insn = 0;
 
 	if (!read_entry(core, false))
 		return;
@@ -932,9 +934,9 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 		core->have_entry = false;
 		return;
 	}
-	if (!wind_back(core))
-		vb_complain(&core->board->log, "core %u: the instruction in front of %llx was executed before its watchpoint",
-			core->index, (unsigned long long)place.pc);
+	if (!wind_back(core, &insn))
+		vb_complain(&core->board->log, "core %u: the instruction in front of %llx, %08x, was executed before its watchpoint",
+			core->index, (unsigned long long)place.pc, insn);
 	core->v8.unit.edwar = stop->watch_addr;
 	enter(core, VB_V8_WATCHPOINT);
 }

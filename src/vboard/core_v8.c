@@ -835,15 +835,24 @@ static bool caught(struct vb_core *core, const struct vb_v8_place *place)
 	unsigned int el = vb_v8_el_of(place->pstate);
 	uint64_t base;
 
+	if (core->v8.restarted && place->pc == core->v8.restarted_at)
+		return false; /* no exception has brought it here: the debugger has */
+	core->v8.restarted = false;
 	if (!core->v8.unit.edeccr || el < 1 || el > MAX_EL || !vb_v8_exception_catch(&core->v8.unit, el, false))
 		return false;
 	base = plain_read(core, el == 2 ? VB_A64_KEY(3, 4, 12, 0, 0) : VB_A64_VBAR_EL1);
 	return place->pc - base < VECTORS * 0x80 && !((place->pc - base) & 0x7f);
 }
 
+/* The vectors may be moved at any time, so that exceptions are caught step by step too. */
+static bool needs_steps(const struct vb_v8 *unit)
+{
+	return unit->edeccr || vb_v8_needs_stepping(unit);
+}
+
 static void core_check_place(struct vb_core *core)
 {
-	bool stepped = vb_v8_needs_stepping(&core->v8.unit);
+	bool stepped = needs_steps(&core->v8.unit);
 	struct vb_v8_place place;
 
 	if (!read_entry(core, !stepped && points_are_high(core->board)))
@@ -1120,6 +1129,8 @@ static void unit_restart(void *ctx)
 		return;
 	if (!commit(core))
 		vb_complain(&core->board->log, "core %u: what the debugger changed could not be written back", core->index);
+	core->v8.restarted_at = core->v8.arm.have ? core->v8.arm.dlr : entry_pc(core);
+	core->v8.restarted = true;
 	core->have_entry = false;
 	core->have_hidden = false;
 	vb_a64_begin(&core->v8.arm);
@@ -1266,7 +1277,7 @@ static enum vb_core_run core_run(const struct vb_core *core)
 static bool core_steps(const struct vb_core *core, bool *mask)
 {
 	*mask = vb_v8_interrupts_disabled(&core->v8.unit);
-	return vb_v8_needs_stepping(&core->v8.unit);
+	return needs_steps(&core->v8.unit);
 }
 
 /* In AArch32 state the stub's PC stands still. */
@@ -1298,12 +1309,6 @@ static void core_points(struct vb_core *core, struct vb_board *board, size_t *co
 		unsigned int kind = watches[i].load && watches[i].store ? 4 : watches[i].load ? 3 : 2;
 
 		vb_board_want(board, count, (struct vb_point){kind, watches[i].addr, (unsigned int)watches[i].len});
-	}
-	for (unsigned int el = 1; unit->edeccr && el <= MAX_EL; el++) {
-		uint64_t base = plain_read(core, el == 2 ? VB_A64_KEY(3, 4, 12, 0, 0) : VB_A64_VBAR_EL1);
-
-		for (unsigned int i = 0; vb_v8_exception_catch(unit, el, false) && i < VECTORS; i++)
-			vb_board_want(board, count, (struct vb_point){1, base + i * 0x80, 4});
 	}
 }
 

@@ -586,6 +586,22 @@ START_TEST(core_offline)
 }
 END_TEST
 
+/* A core that is down when tracing begins is armed when it comes up. */
+START_TEST(core_late)
+{
+	fake->core[1].prsr = 0;
+	start(NULL);
+	call(0, 0, GETPPID, 0, 0, 0, 1);
+	ck_assert_uint_eq(run(), 2);
+	fake->core[1].prsr = 1;
+	for (int i = 0; i < 10; i++)
+		run();
+	call(1, 1, GETPPID, 0, 0, 0, 4);
+	ck_assert_uint_eq(run(), 2);
+	stop();
+}
+END_TEST
+
 /* ---- context IDs ---- */
 
 static void make_linked(void)
@@ -700,6 +716,7 @@ int main(void)
 	suite_add_tcase(suite, one);
 	tcase_add_checked_fixture(two, setup2, teardown);
 	tcase_add_test(two, core_offline);
+	tcase_add_test(two, core_late);
 	suite_add_tcase(suite, two);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -18,6 +18,8 @@
 #define TASK_REACH 0x4000u
 #define OTHERS_MAX 16u
 
+static const char no_unit[] = "no breakpoint unit that compares context IDs is free";
+
 void ost_context_init(struct ost_context *context, const struct ost_trace_filter *filter)
 {
 	*context = (struct ost_context){ .delay = DELAY_MIN, .reason = "no single process is selected" };
@@ -106,6 +108,12 @@ struct ost_status ost_context_choose(struct ost_external *ext, unsigned int inde
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
 		if (!is_child(ext, i))
 			OST_TRY(choose_point(ext, index, i));
+	}
+	/* a core that comes late and can't: nobody does */
+	if (ext->context.linked && cpu->context < 0) {
+		ext->context.linked = false;
+		ext->context.dirty = true;
+		ext->context.reason = no_unit;
 	}
 	return ost_ok();
 }
@@ -459,7 +467,7 @@ static struct ost_status try_to_link(struct ost_external *ext, struct ost_hit_cp
 	context->wait = context->delay;
 	context->delay = context->delay < DELAY_MAX ? 2 * context->delay : DELAY_MAX;
 	if (!have_units(ext)) {
-		context->reason = "no breakpoint unit that compares context IDs is free";
+		context->reason = no_unit;
 		return ost_ok();
 	}
 	OST_TRY(cpu->core->ops->read(cpu->core, OST_CORE_BIT(OST_CORE_CONTEXTID), NULL));

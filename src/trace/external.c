@@ -83,23 +83,37 @@ static struct ost_status sort_out(struct ost_external *ext, uint32_t away)
 	return any ? ost_ok() : ost_error(OST_ERR_LINK, "no core answers on the debug port: check power and cable");
 }
 
-static struct ost_status probe_down(struct ost_external *ext)
+static struct ost_status arm_core(struct ost_external *ext, unsigned int index, bool away);
+
+/* A core that was down all the time is armed now; another one has been, and is again. */
+static struct ost_status bring_back(struct ost_external *ext, unsigned int index)
+{
+	struct ost_hit_cpu *cpu = &ext->cpu[index];
+
+	if (!cpu->armed) {
+		OST_TRY(arm_core(ext, index, false));
+		ext->stats.rearms++;
+		cpu->down = false;
+		return ost_ok();
+	}
+	cpu->core->ops->queue_poll(cpu->core);
+	OST_TRY(cpu->core->ops->flush(cpu->core));
+	cpu->down = false;
+	return rearm(ext, cpu);
+}
+
+static struct ost_status probe_down(struct ost_external *ext, uint32_t away)
 {
 	for (unsigned int i = 0; i < ext->cores; i++) {
 		struct ost_hit_cpu *cpu = &ext->cpu[i];
 
-		if (!cpu->down || ext->polls % PROBE_EVERY)
+		if (!cpu->down || (away & 1u << i) || ext->polls % PROBE_EVERY)
 			continue;
 		struct ost_status status = cpu->core->ops->diagnose(cpu->core);
-		if (status.code == OST_ERR_LINK)
+		if (!ost_failed(status))
+			status = bring_back(ext, i);
+		if (ost_failed(status) && status.code != OST_ERR_STATE)
 			return status;
-		if (ost_failed(status))
-			continue;
-		cpu->core->ops->queue_poll(cpu->core);
-		OST_TRY(cpu->core->ops->flush(cpu->core));
-		cpu->down = false;
-		if (cpu->armed)
-			OST_TRY(rearm(ext, cpu));
 	}
 	return ost_ok();
 }
@@ -112,7 +126,7 @@ static struct ost_status poll_all(struct ost_external *ext, uint32_t away)
 	struct ost_status status;
 
 	ext->polls++;
-	OST_TRY(probe_down(ext));
+	OST_TRY(probe_down(ext, away));
 	if (!n)
 		return ost_ok();
 	for (size_t i = 0; i < n; i++)
@@ -344,7 +358,7 @@ static struct ost_status verify_armed(struct ost_external *ext, unsigned int ind
 	for (unsigned int i = 0; i < ext->layout.points; i++) {
 		unsigned int unit = cpu->unit[i];
 
-		if (bvr[unit] != ext->layout.point[i].addr || bcr[unit] != OST_CORE_BCR_OURS)
+		if (bvr[unit] != cpu->core->unit_bvr[unit] || bcr[unit] != cpu->core->unit_bcr[unit])
 			return ost_error_at(OST_ERR_STATE,
 				"core does not take breakpoints: is debug enabled, and the core up?", index);
 	}

@@ -113,6 +113,22 @@ static bool process_traps(struct vb_board *board, unsigned int named)
 	return ret;
 }
 
+static void set_watchpoints(struct vb_board *board, bool on)
+{
+	for (size_t i = 0; i < board->point_count; i++)
+		if (board->points[i].kind != 1)
+			(void)vb_qemu_point(&board->qemu, on, board->points[i].kind, board->points[i].addr, board->points[i].len);
+}
+
+/* QEMU stopped in front of an access that is no concern of this core's: past it, exactly once. */
+static void pass_watchpoints(struct vb_core *core)
+{
+	core->board->missed_hits++;
+	set_watchpoints(core->board, false);
+	(void)vb_board_step(core, true);
+	set_watchpoints(core->board, true);
+}
+
 /* QEMU stopped: what does it mean for the core that it names? */
 static void process_stop(struct vb_board *board, const struct vb_qemu_stop *stop)
 {
@@ -125,6 +141,8 @@ static void process_stop(struct vb_board *board, const struct vb_qemu_stop *stop
 		return;
 	if (stop->watch) {
 		core->kind->check_watch(core, stop);
+		if (running(core))
+			pass_watchpoints(core);
 		return;
 	}
 	if (steps(core))

@@ -735,7 +735,7 @@ static void core_check_place(struct vb_core *core)
 		core->have_entry = false; /* it goes on */
 }
 
-/* QEMU stops after the access, as a core with asynchronous watchpoints does. */
+/* QEMU stops before the access, as a core with synchronous watchpoints does. */
 static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 {
 	struct vb_v7_place place;
@@ -749,8 +749,8 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 		core->have_entry = false;
 		return;
 	}
-	core->v7.unit.wfar = place.pc - (place.cpsr & CPSR_T ? 2 : 4) + (place.cpsr & CPSR_T ? 4 : 8);
-	enter(core, VB_MOE_ASYNC_WATCHPOINT);
+	core->v7.unit.wfar = place.pc + (place.cpsr & CPSR_T ? 4 : 8);
+	enter(core, VB_MOE_SYNC_WATCHPOINT);
 }
 
 /* BKPT is a debug event while halting debug is enabled. */

@@ -866,75 +866,10 @@ static void core_check_place(struct vb_core *core)
 		core->have_entry = false; /* it goes on */
 }
 
-/* Winding back ------------------------------------------------------------------------------------------------- */
-
-/* A load or store that has been executed: what it did to its base register. */
-struct access {
-	unsigned int base, size;
-	int64_t moved; /* the base register did, by writeback */
-	bool lost; /* the base, or something else that the access needs, was overwritten */
-};
-
-static int64_t field(uint32_t insn, unsigned int at, unsigned int bits)
-{
-	return (int64_t)((uint64_t)insn << (64 - at - bits)) >> (64 - bits);
-}
-
-static bool decode_pair(uint32_t insn, struct access *ret)
-{
-	bool simd = insn >> 26 & 1;
-	unsigned int opc = insn >> 30;
-	unsigned int mode = insn >> 23 & 7;
-
-	if ((insn & 0x3a000000) != 0x28000000)
-		return false;
-	ret->size = simd ? 4u << opc : opc & 2 ? 8 : 4;
-	ret->moved = mode & 1 ? field(insn, 15, 7) * ret->size : 0;
-	ret->lost = !simd && (insn >> 22 & 1) && ((insn & 0x1f) == ret->base || (insn >> 10 & 0x1f) == ret->base);
-	return true;
-}
-
-static bool decode_single(uint32_t insn, struct access *ret)
-{
-	bool simd = insn >> 26 & 1;
-	bool load = insn >> 22 & 3;
-	bool by_register = !(insn >> 24 & 1) && (insn >> 21 & 1);
-
-	if ((insn & 0x3a000000) != 0x38000000 || (by_register && (insn >> 10 & 3) != 2))
-		return false;
-	ret->size = simd && (insn >> 23 & 1) ? 16 : 1u << (insn >> 30);
-	ret->moved = !(insn >> 24 & 1) && !by_register && (insn >> 10 & 1) ? field(insn, 12, 9) : 0;
-	ret->lost = !simd && load && ((insn & 0x1f) == ret->base || (by_register && (insn & 0x1f) == (insn >> 16 & 0x1f)));
-	return true;
-}
-
-/*
- * QEMU stops after the access, the cores do so before it: the instruction will be executed again, so that its writeback
- * is undone. What cannot be executed twice (exclusives, a load that overwrote its own base) is left behind.
- */
-static bool wind_back(struct vb_core *core, uint32_t *was)
-{
-	struct vb_qemu_a64 *regs = &core->v8.entry;
-	struct access access;
-	uint32_t insn;
-	uint64_t pa;
-
-	if (core->v8.aarch32 || !executable(core, entry_el(core), regs->pc - 4, &pa))
-		return false;
-	memcpy(&insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), sizeof(insn));
-	*was = insn;
-	access = (struct access){.base = insn >> 5 & 0x1f};
-	if ((!decode_pair(insn, &access) && !decode_single(insn, &access)) || access.lost)
-		return false;
-	*(access.base == 31 ? &regs->sp : &regs->x[access.base]) -= (uint64_t)access.moved;
-	regs->pc -= 4;
-	return vb_qemu_write_a64(&core->board->qemu, core->index, regs);
-}
-
+/* QEMU stops before the access, as the cores do. */
 static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *stop)
 {
 	struct vb_v8_place place;
-	uint32_t insn = 0;
 
 	if (!read_entry(core, false))
 		return;
@@ -943,9 +878,6 @@ static void core_check_watch(struct vb_core *core, const struct vb_qemu_stop *st
 		core->have_entry = false;
 		return;
 	}
-	if (!wind_back(core, &insn))
-		vb_complain(&core->board->log, "core %u: the instruction in front of %llx, %08x, was executed before its watchpoint",
-			core->index, (unsigned long long)place.pc, insn);
 	core->v8.unit.edwar = stop->watch_addr;
 	enter(core, VB_V8_WATCHPOINT);
 }

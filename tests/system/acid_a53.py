@@ -194,11 +194,13 @@ def watchpoint(board, ocd, at):
     ocd.command("wait_halt 30000")
     ocd.command("rbp all")
     frame = reg(ocd, "x0")
+    before = words(ocd, "virt.cpu0", frame, 1, 64)[0]
     ocd.command("wp 0x%x 8 w; resume; wait_halt 30000" % frame)
     check(status(ocd) == WATCHPOINT, "halted with status 0x%x, not for a watchpoint" % status(ocd))
     check(component(ocd, CORE + EDWAR) | component(ocd, CORE + EDWAR + 4) << 32 == frame, "EDWAR shows another address")
     pc = reg(ocd, "pc")
     insn = words(ocd, "virt.cpu0", pc, 1)[0]
+    check(words(ocd, "virt.cpu0", frame, 1, 64)[0] == before, "the store has been executed")
     check(insn & 0x0a400000 == 0x08000000, "0x%08x at the PC, 0x%x, is no store" % (insn, pc))
     ocd.command("rwp 0x%x" % frame)
     ocd.command("resume")

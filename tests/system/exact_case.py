@@ -34,14 +34,14 @@ def commands(board, compat):
 
 
 def trace(board, ocd, file, compat):
-    """Run the exactness program while it is traced: the expectation, the trace, the counters."""
+    """Run the exactness program while it is traced: the expectation, the trace, the counters, how it stopped."""
     ocd.command("openst_start -comm exact -o %s" % file, 120)
     board.console.command(commands(board, compat), RUN_SECONDS)
     status = ocd.status()
-    ocd.command("openst_stop")
+    stopped = ocd.ask("openst_stop")
     with open(file, encoding="utf-8", errors="replace") as f:
         traced = f.read()
-    return board.console.command("cat /tmp/expect", 120), traced, status
+    return board.console.command("cat /tmp/expect", 120), traced, status, stopped
 
 
 def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
@@ -51,7 +51,7 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
     board = rig.Board(folder, *options, board=name, guest=guest, smp=smp)
     rig.say(board.banner)
     ocd = rig.OpenOcd(board, batch=batch, swd=swd)
-    expected, traced, status = trace(board, ocd, folder("trace.txt"), compat)
+    expected, traced, status, (failed, said) = trace(board, ocd, folder("trace.txt"), compat)
     title = "%s-smp%d%s%s" % (name, smp, "-compat" if compat else "", "-swd" if swd else "")
     keep("expect-" + title, expected)
     keep("trace-" + title, traced)
@@ -62,6 +62,8 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
         raise rig.Failure("the trace and the program's expectation differ")
     if status.get("lost") != 0:
         raise rig.Failure("openst_status says that %s events were lost" % status.get("lost"))
+    if failed:
+        raise rig.Failure("openst_stop failed: %s" % said)
     if board.armed():
         raise rig.Failure("after openst_stop armed: %s" % board.armed())
     if ocd.shutdown() != 0:

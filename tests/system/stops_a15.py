@@ -12,13 +12,17 @@ DSCR = 0x80010000 + 0x88
 BKPT = 3
 
 
+def register(ocd, name):
+    return int(re.search(r": 0x([0-9a-f]+)", ocd.command("reg " + name)).group(1), 16)
+
+
 def see(ocd):
     def of(core):
         scr = words(ocd, "virt.apb", DSCR, 1)[0]
         check(scr >> 2 & 0xf == BKPT, "DSCR says 0x%x" % scr)
-        mark, pc = [int(re.search(r": 0x([0-9a-f]+)", ocd.command("reg " + name)).group(1), 16) for name in ("r4", "pc")]
+        mark = register(ocd, "r4")
         check(mark == 0x1234, "the program's register is 0x%x" % mark)
-        return pc
+        return register(ocd, "pc")
     return of
 
 

@@ -95,7 +95,7 @@ STOCK = {
     "arm": Stock("local_restart", ["r%d" % i for i in range(8)], "armv7"),
     "arm64": Stock("do_el0_svc", ["x%d" % i for i in (0, 1, 2, 3, 4, 5, 8, 30)], "aarch64"),
 }
-# A step does not get off a breakpoint on Armv8: there it is removed and set again.
+# On Armv8 a step does not get off a breakpoint, which is removed for it, and returns before it is done.
 TCL_LOOP = """proc bench {addr hits} {
 	halt
 	wait_halt 1000
@@ -109,7 +109,7 @@ TCL_LOOP = """proc bench {addr hits} {
 	rbp $addr
 	resume
 }"""
-STEP = {"arm": "step", "arm64": "rbp $addr; step; bp $addr 4 hw"}
+STEP = {"arm": "step", "arm64": "rbp $addr; step; wait_halt 1000; bp $addr 4 hw"}
 
 
 def stock_tcl(figures, board):

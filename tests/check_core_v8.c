@@ -392,6 +392,31 @@ START_TEST(link_fails)
 }
 END_TEST
 
+/* The link fails when the core has gone on and stopped anew, at the same place or another: that stop is not led out. */
+START_TEST(stops_anew)
+{
+	struct trial trial = { 0xd503201f, 0, true };
+	uint64_t there = _i ? ELSEWHERE : BP;
+	struct fake8_state *s = &fake.core[0].place[1];
+	bool fetched = false;
+
+	stop_at(trial.insn);
+	s->pc = there;
+	ops->queue_unit(core, 4, ELSEWHERE, OST_CORE_BCR_OURS);
+	good(ops->flush(core));
+	fake.fail_flush = fake.flushes + 2;
+	fake.fail_after = 1000;
+	good(serve(&trial, &fetched, NULL));
+	ck_assert_uint_eq(core->repairs, 1);
+	ck_assert_uint_eq(fake.core[0].at, 2);
+	ck_assert(fake8_halted(&fake.core[0]) && core->halted);
+	ck_assert_uint_eq(fake.core[0].passed, 1);
+	good(ops->read(core, BIT(OST_CORE_PC) | BIT(0), NULL));
+	ck_assert_uint_eq(core->reg[OST_CORE_PC], there);
+	ck_assert_uint_eq(core->reg[0], s->x[0]);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 START_TEST(fetch)
@@ -893,6 +918,7 @@ int main(void)
 	tcase_add_test(tcase, frame_faults);
 	tcase_add_loop_test(tcase, leave, 0, PASSED);
 	tcase_add_test(tcase, step_linked);
+	tcase_add_loop_test(tcase, stops_anew, 0, 2);
 	tcase_add_test(tcase, fetch);
 	tcase_add_loop_test(tcase, fetch_leaving, 0, PASSED);
 	tcase_add_test(tcase, fetch_long);

@@ -20,6 +20,7 @@
 /* openst-vboard: options, sockets, the main loop. */
 
 #define MAX_CONTROL 8
+#define DEFAULT_RAM 256 /* MiB */
 #define BUILT_PLUGIN "/vboard-traps.so"
 #define INSTALLED_PLUGIN OPENST_PLUGINDIR "/vboard-traps.so"
 
@@ -29,23 +30,51 @@ struct control_client {
 	size_t len;
 };
 
-/* A core that the board can have, and what QEMU makes it with. */
+/* What QEMU puts around a core. */
+struct machine {
+	const char *program;
+	const char *name; /* as -M takes it */
+	uint64_t ram_base;
+	unsigned int ram_mib; /* that it must have; 0: any */
+	unsigned int cores; /* at most */
+	const char *console; /* the kernel's name of it */
+	const char *dtb; /* what Debian calls its device tree; null: QEMU makes it */
+	struct vb_qemu_irqs irqs;
+};
+
+static const struct machine virt_a32 = {
+	.program = "qemu-system-arm", .name = "virt,gic-version=3,memory-backend=ram", .ram_base = 0x40000000,
+	.cores = VB_BOARD_MAX_CORES, .console = "ttyAMA0", .irqs = {0x080b0080, 0x20000, 0xffff},
+};
+static const struct machine virt_a64 = {
+	.program = "qemu-system-aarch64", .name = "virt,gic-version=3,virtualization=on,memory-backend=ram",
+	.ram_base = 0x40000000, .cores = VB_BOARD_MAX_CORES, .console = "ttyAMA0", .irqs = {0x080b0080, 0x20000, 0xffff},
+};
+/* QEMU 7.2 ends with a fault when its GICv1 is asked from outside, unless there is only one core. */
+static const struct machine vexpress = {
+	.program = "qemu-system-arm", .name = "vexpress-a9,secure=off,memory-backend=ram", .ram_base = 0x60000000,
+	.cores = 1, .console = "ttyAMA0", .dtb = "vexpress-v2p-ca9.dtb", .irqs = {0x1e001084, 0, 0xffffffff},
+};
+static const struct machine cubieboard = {
+	.program = "qemu-system-arm", .name = "cubieboard,memory-backend=ram", .ram_base = 0x40000000, .ram_mib = 512,
+	.cores = 1, .console = "ttyS0", .dtb = "sun4i-a10-cubieboard.dtb",
+};
+
+/* A core that the board can have. */
 struct cpu {
 	const char *name;
-	const char *program;
-	const char *machine;
-	uint64_t ram_base, redistributor;
+	const struct machine *machine;
 	const struct vb_core_kind *kind;
 	uint16_t rom_part;
 };
 
-#define VIRT_A64 "virt,gic-version=3,virtualization=on,memory-backend=ram"
-
 static const struct cpu cpus[] = {
-	{"cortex-a15", "qemu-system-arm", "virt,gic-version=3,memory-backend=ram", 0x40000000, 0x080a0000,
-		&vb_core_kind_v7, 0x4af},
-	{"cortex-a53", "qemu-system-aarch64", VIRT_A64, 0x40000000, 0x080a0000, &vb_core_kind_v8, 0x4a1},
-	{"cortex-a57", "qemu-system-aarch64", VIRT_A64, 0x40000000, 0x080a0000, &vb_core_kind_v8, 0x4a2},
+	{"cortex-a15", &virt_a32, &vb_core_kind_v7, 0x4af},
+	{"cortex-a7", &virt_a32, &vb_core_kind_v7, 0x4af},
+	{"cortex-a8", &cubieboard, &vb_core_kind_v7, 0x4af},
+	{"cortex-a9", &vexpress, &vb_core_kind_v7, 0x4a9},
+	{"cortex-a53", &virt_a64, &vb_core_kind_v8, 0x4a1},
+	{"cortex-a57", &virt_a64, &vb_core_kind_v8, 0x4a2},
 };
 
 struct options {
@@ -71,10 +100,11 @@ static struct {
 static const char usage[] =
 	"usage: openst-vboard [options]\n"
 	"A virtual board: a guest in QEMU behind a JTAG debug port that OpenOCD drives.\n\n"
-	"  --cpu NAME           cortex-a15 (the default), cortex-a53, cortex-a57\n"
+	"  --cpu NAME           cortex-a15 (the default), -a7, -a8, -a9, -a53, -a57\n"
 	"  --smp N              cores, 1 to 4 (1)\n"
 	"  --ram MIB            guest memory (256)\n"
 	"  --kernel FILE        kernel image\n"
+	"  --dtb FILE           device tree, for machines that QEMU makes none for (cortex-a8, cortex-a9)\n"
 	"  --initrd FILE        initial RAM disk\n"
 	"  --append TEXT        more of the kernel's command line\n"
 	"  --bare               no kernel: the cores run a small loop, as in a bootloader\n"
@@ -116,6 +146,7 @@ enum {
 	OPT_RAM,
 	OPT_KERNEL,
 	OPT_INITRD,
+	OPT_DTB,
 	OPT_APPEND,
 	OPT_BARE,
 	OPT_BITBANG,
@@ -143,6 +174,7 @@ static const struct option long_options[] = {
 	{"ram", required_argument, NULL, OPT_RAM},
 	{"kernel", required_argument, NULL, OPT_KERNEL},
 	{"initrd", required_argument, NULL, OPT_INITRD},
+	{"dtb", required_argument, NULL, OPT_DTB},
 	{"append", required_argument, NULL, OPT_APPEND},
 	{"bare", no_argument, NULL, OPT_BARE},
 	{"no-boot", no_argument, NULL, OPT_BARE},
@@ -206,6 +238,7 @@ static void parse_option(struct options *o, int c)
 	case OPT_SMP: o->board.cores = number("smp", optarg, 1, VB_BOARD_MAX_CORES); break;
 	case OPT_RAM: o->board.qemu.ram_mib = number("ram", optarg, 32, 2048); break;
 	case OPT_KERNEL: o->board.qemu.kernel = existing("kernel", optarg); break;
+	case OPT_DTB: o->board.qemu.dtb = existing("dtb", optarg); break;
 	case OPT_INITRD: o->board.qemu.initrd = existing("initrd", optarg); break;
 	case OPT_APPEND: o->board.qemu.append = optarg; break;
 	case OPT_BARE: o->bare = true; break;
@@ -241,7 +274,7 @@ static void parse_options(int argc, char **argv)
 	struct options *o = &app.options;
 	int c;
 
-	*o = (struct options){.console = "pty", .cpu = &cpus[0], .board = {.cores = 1, .qemu = {.ram_mib = 256}}};
+	*o = (struct options){.console = "pty", .cpu = &cpus[0], .board = {.cores = 1}};
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_option(o, c);
 	if (optind < argc)
@@ -279,17 +312,27 @@ static const char *find_plugin(void)
 static void prepare_cpu(struct options *o)
 {
 	struct vb_qemu_config *qemu = &o->board.qemu;
-	const struct cpu *cpu = o->cpu;
+	const struct machine *machine = o->cpu->machine;
 
-	qemu->program = o->qemu ? o->qemu : cpu->program;
-	qemu->cpu = cpu->name;
-	qemu->machine = cpu->machine;
-	qemu->ram_base = cpu->ram_base;
-	qemu->redistributor = cpu->redistributor;
-	qemu->a64 = cpu->kind == &vb_core_kind_v8;
+	if (machine->dtb && qemu->kernel && !qemu->dtb)
+		die("--cpu %s: give --dtb FILE, the %s of the kernel's package", o->cpu->name, machine->dtb);
+	if (!machine->dtb && qemu->dtb)
+		die("--cpu %s: QEMU makes the device tree, leave out --dtb", o->cpu->name);
+	if (o->board.cores + o->board.clock_runs > machine->cores && machine->cores == 1)
+		die("--cpu %s: this board has one core, and no --clock-runs", o->cpu->name);
+	if (machine->ram_mib && qemu->ram_mib && qemu->ram_mib != machine->ram_mib)
+		die("--ram %u: the board with a %s has %u MiB", qemu->ram_mib, o->cpu->name, machine->ram_mib);
+	if (!qemu->ram_mib)
+		qemu->ram_mib = machine->ram_mib ? machine->ram_mib : DEFAULT_RAM;
+	qemu->program = o->qemu ? o->qemu : machine->program;
+	qemu->cpu = o->cpu->name;
+	qemu->machine = machine->name;
+	qemu->ram_base = machine->ram_base;
+	qemu->irqs = machine->irqs;
+	qemu->a64 = o->cpu->kind == &vb_core_kind_v8;
 	qemu->plugin = o->no_traps ? NULL : find_plugin();
-	o->board.kind = cpu->kind;
-	o->board.rom_part = cpu->rom_part;
+	o->board.kind = o->cpu->kind;
+	o->board.rom_part = o->cpu->rom_part;
 }
 
 /* The kernel's command line and QEMU's own arguments. */
@@ -303,7 +346,8 @@ static void prepare_guest(void)
 	o->board.qemu.cpus = o->board.cores + o->board.clock_runs;
 	if (o->board.clock_runs)
 		snprintf(limit, sizeof(limit), " nr_cpus=%u", o->board.cores);
-	snprintf(append, sizeof(append), "console=ttyAMA0 rdinit=/init%s%s%s", limit, o->board.qemu.append ? " " : "",
+	snprintf(append, sizeof(append), "console=%s rdinit=/init%s%s%s", o->cpu->machine->console, limit,
+		o->board.qemu.append ? " " : "",
 		o->board.qemu.append ? o->board.qemu.append : "");
 	o->board.qemu.append = o->board.qemu.kernel ? append : NULL;
 	if (!strcmp(o->console, "pty"))

@@ -586,13 +586,11 @@ static bool qmp_command(struct vb_qemu *qemu, const char *text)
 	}
 }
 
-/* Frames of the GICv3's redistributors, where a core's own interrupts (0-31) are ruled. */
-#define SGI_FRAME(qemu, thread) ((qemu)->redistributor + 0x20000ull * (thread) + 0x10000)
-enum { ISENABLER = 0x100, ICENABLER = 0x180, ISPENDR = 0x200, ICPENDR = 0x280 };
+enum { ISENABLER = 0x80, ICENABLER = 0x100, ISPENDR = 0x180, ICPENDR = 0x200 }; /* from the group register */
 
 /*
- * An enabled software-generated interrupt that is not pending; if there is none, one is enabled (and *enabled is
- * set). The core does not get to see it: it is taken back before an instruction of the guest executes.
+ * An enabled interrupt that is not pending; if there is none, one is enabled (and *enabled is set). The core does not
+ * get to see it: it is taken back before an instruction of the guest executes.
  */
 static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit, bool *enabled)
 {
@@ -600,8 +598,8 @@ static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit,
 
 	if (!vb_qemu_phys_read(qemu, base + ISENABLER, 4, &enable) || !vb_qemu_phys_read(qemu, base + ISPENDR, 4, &pending))
 		return false;
-	*enabled = !(enable & ~pending & 0xffff);
-	usable = *enabled ? ~pending & 0xffff : enable & ~pending & 0xffff;
+	*enabled = !(enable & ~pending & qemu->irqs.usable);
+	usable = *enabled ? ~pending & qemu->irqs.usable : enable & ~pending & qemu->irqs.usable;
 	*bit = usable & -usable;
 	if (*enabled)
 		return *bit && vb_qemu_phys_write(qemu, base + ISENABLER, 4, bit);
@@ -610,15 +608,15 @@ static bool choose_interrupt(struct vb_qemu *qemu, uint64_t base, uint32_t *bit,
 
 bool vb_qemu_rouse(struct vb_qemu *qemu, unsigned int thread, struct vb_qemu_rouse *rouse)
 {
-	uint64_t base = SGI_FRAME(qemu, thread);
+	uint64_t base = qemu->irqs.base + qemu->irqs.stride * thread;
 
-	return choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) &&
+	return qemu->irqs.usable && choose_interrupt(qemu, base, &rouse->bit, &rouse->enabled) &&
 		vb_qemu_phys_write(qemu, base + ISPENDR, 4, &rouse->bit);
 }
 
 bool vb_qemu_rouse_done(struct vb_qemu *qemu, unsigned int thread, const struct vb_qemu_rouse *rouse)
 {
-	uint64_t base = SGI_FRAME(qemu, thread);
+	uint64_t base = qemu->irqs.base + qemu->irqs.stride * thread;
 
 	return vb_qemu_phys_write(qemu, base + ICPENDR, 4, &rouse->bit) &&
 		(!rouse->enabled || vb_qemu_phys_write(qemu, base + ICENABLER, 4, &rouse->bit));
@@ -844,6 +842,10 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 		argv[n++] = "-initrd";
 		argv[n++] = config->initrd;
 	}
+	if (config->dtb) {
+		argv[n++] = "-dtb";
+		argv[n++] = config->dtb;
+	}
 	if (config->append) {
 		argv[n++] = "-append";
 		argv[n++] = config->append;
@@ -865,6 +867,7 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 	if (getppid() != parent)
 		_exit(1);
 	setpgid(0, 0); /* a Ctrl-C at the terminal is the board's to handle */
+	setenv("QEMU_AUDIO_DRV", "none", 1); /* some machines have a sound chip */
 	execvp(config->program, (char *const *)argv);
 	fprintf(stderr, "openst-vboard: cannot run %s: %s\n", config->program, strerror(errno));
 	_exit(127);
@@ -927,7 +930,7 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 	bool ok;
 
 	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .thread = -1,
-		.ram_base = config->ram_base, .redistributor = config->redistributor, .a64 = config->a64};
+		.ram_base = config->ram_base, .irqs = config->irqs, .a64 = config->a64};
 	ok = make_memory(qemu, config->ram_mib) && (!config->plugin || make_trap_page(qemu)) && spawn(qemu, config);
 	if (ok && !synchronise(qemu))
 		ok = fail(qemu, "QEMU ended before it began (see its message above)");

@@ -20,17 +20,28 @@
 #define VB_QEMU_MAX_CPUS VB_TRAP_CPUS
 #define VB_QEMU_MAX_REGS 512
 
+/*
+ * Interrupts by which a waiting core is made to execute: a GIC's registers of 32 of them, first of all the group
+ * register; those of the mask may be used.
+ */
+struct vb_qemu_irqs {
+	uint64_t base; /* the first core's */
+	uint64_t stride; /* to the next core's; 0: they have them in common, and there is but one core */
+	uint32_t usable; /* 0: no core can be made to */
+};
+
 struct vb_qemu_config {
 	const char *program;
 	const char *machine; /* QEMU's -M argument; its RAM is the memory backend "ram" */
 	uint64_t ram_base; /* of that machine */
-	uint64_t redistributor; /* its GICv3's, of the first core; or 0 */
+	struct vb_qemu_irqs irqs;
 	bool a64; /* a core with AArch64 */
 	const char *cpu; /* QEMU's name of it */
 	unsigned int cpus;
 	unsigned int ram_mib;
 	const char *kernel; /* or null: none */
 	const char *initrd; /* or null */
+	const char *dtb; /* or null: the machine's own */
 	const char *append; /* or null */
 	const char *serial; /* the console: QEMU's -chardev argument, with id=console */
 	const char *plugin; /* trap_plugin.c's file, without a comma in its name; or null: nothing is trapped */
@@ -64,7 +75,7 @@ struct vb_qemu {
 	char error[192];
 	bool a64;
 	unsigned int pc_number; /* the PC's */
-	uint64_t redistributor;
+	struct vb_qemu_irqs irqs;
 	bool running;
 	bool dead;
 	int thread; /* that the stub's g, p, G, P act on; -1: unknown */

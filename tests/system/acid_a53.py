@@ -310,6 +310,13 @@ def one_core_halted(board, ocd):
     ok("one core halts while the other runs, and both by the cross-trigger matrix")
 
 
+def openocd_alone(board, folder):
+    """An OpenOCD whose targets are no SMP group."""
+    with open(folder("alone.cfg"), "w", encoding="ascii") as f:
+        f.write("set VBOARD_SMP 0\n")
+    return rig.OpenOcd(board, stock=True, batch=True, name="alone", files=[folder("alone.cfg"), board.machine.cfg])
+
+
 def each_alone(board, ocd):
     """Targets without target smp: a halt is of one core."""
     for core in range(board.smp):
@@ -342,6 +349,9 @@ def debug(name, smp):
         aarch32(board, ocd)
     else:
         one_core_halted(board, ocd)
+        ocd.shutdown()
+        ocd = openocd_alone(board, folder)
+        each_alone(board, ocd)
     check(board.counters()["unmodelled"] == 0, "OpenOCD fed an instruction that is not modelled")
     left_behind(board, ocd)
 

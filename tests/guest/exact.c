@@ -7,6 +7,7 @@
  *   exact child MODE... what it executes itself as
  *   exact loop N [CALL] N calls of getppid, of openat, or (no CALL) of both in turn, and no expectation: for figures
  *                       and endurance
+ *   exact cost N        N times getppid: how many instructions one takes, the median, by the core's counter
  *
  * The calls that count lie, in the first task and after each execve, between the two markers
  * faccessat(AT_FDCWD, "openst:begin", F_OK) and the same with "openst:end". Lines carry the pids, addresses and times
@@ -18,6 +19,7 @@
 #include "sys.h"
 
 #include <asm/unistd.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,44 @@ static int run_loop(const char *count, const char *call)
 		}
 	}
 	marker("openst:end");
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const unsigned long long *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static unsigned long long instructions(long counter)
+{
+	unsigned long long value = 0;
+
+	return sys(__NR_read, counter, &value, sizeof(value)) == sizeof(value) ? value : 0;
+}
+
+// Between two reads of the counter, with what these take; the median knows nothing of interrupts.
+static int run_cost(const char *count)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE, .size = sizeof(attr), .config = PERF_COUNT_HW_INSTRUCTIONS,
+	};
+	long n = atol(count), counter = sys(__NR_perf_event_open, &attr, 0, -1, -1, 0);
+	unsigned long long *taken = calloc(n > 0 ? n : 1, sizeof(*taken));
+
+	if (counter < 0 || n < 1 || !taken) {
+		printf("exact: no counter of instructions\n");
+		return 1;
+	}
+	for (long i = 0; i < n; i++) {
+		unsigned long long before = instructions(counter);
+
+		(void)sys(__NR_getppid);
+		taken[i] = instructions(counter) - before;
+	}
+	qsort(taken, n, sizeof(*taken), ascending);
+	printf("exact: %llu instructions\n", taken[n / 2]);
 	return 0;
 }
 
@@ -120,9 +160,12 @@ int main(int argc, char **argv)
 	if ((argc == 3 || argc == 4) && strcmp(argv[1], "loop") == 0) {
 		return run_loop(argv[2], argv[3]);
 	}
+	if (argc == 3 && strcmp(argv[1], "cost") == 0) {
+		return run_cost(argv[2]);
+	}
 	if (argc == 2 || argc == 3) {
 		return run_all(argv[1], argc == 3 ? argv[2] : NULL);
 	}
-	fprintf(stderr, "usage: exact OUT [OTHER] | child MODE... | loop N [getppid | openat]\n");
+	fprintf(stderr, "usage: exact OUT [OTHER] | child MODE... | loop N [getppid | openat] | cost N\n");
 	return 2;
 }

@@ -295,7 +295,7 @@ END_TEST
 
 START_TEST(byte_select_and_thumb)
 {
-	uint32_t addrs[VB_V7_MAX_ADDRESSES];
+	uint64_t addrs[VB_V7_MAX_ADDRESSES];
 
 	armed();
 	wr(BVR, 0x8002);
@@ -359,7 +359,7 @@ END_TEST
 
 START_TEST(mismatch)
 {
-	uint32_t addrs[VB_V7_MAX_ADDRESSES];
+	uint64_t addrs[VB_V7_MAX_ADDRESSES];
 
 	armed();
 	wr(BVR, 0x8000);
@@ -376,7 +376,7 @@ END_TEST
 
 START_TEST(vector_catch)
 {
-	uint32_t addrs[VB_V7_MAX_ADDRESSES];
+	uint64_t addrs[VB_V7_MAX_ADDRESSES];
 
 	armed();
 	wr(VCR, 1u << 26 | 1u << 30);
@@ -391,7 +391,7 @@ END_TEST
 
 START_TEST(watchpoints)
 {
-	struct vb_v7_watch watches[VB_V7_MAX_WRP * 8];
+	struct vb_watch watches[VB_V7_MAX_WRP * 8];
 	struct vb_v7_place place = { 0x8000, SVC, 0 };
 
 	armed();

@@ -709,7 +709,7 @@ END_TEST
 
 START_TEST(watchpoints)
 {
-	struct vb_v8_watch watches[VB_V8_MAX_WATCHES];
+	struct vb_watch watches[VB_V8_MAX_WATCHES];
 	struct vb_v8_place place = { .pc = 0x8000, .pstate = EL1, .contextid = 0x77 };
 	uint64_t base = 0xffff800000001000;
 

@@ -203,10 +203,22 @@ static bool has_point(const struct vb_point *points, size_t count, const struct 
 	return false;
 }
 
-void vb_board_want(struct vb_board *board, size_t *count, struct vb_point point)
+static void want_point(struct vb_board *board, size_t *count, struct vb_point point)
 {
 	if (*count < VB_BOARD_MAX_POINTS && !has_point(board->wanted, *count, &point))
 		board->wanted[(*count)++] = point;
+}
+
+void vb_board_want(struct vb_board *board, size_t *count, const uint64_t *addrs, size_t n,
+	const struct vb_watch *watches, size_t watch_count)
+{
+	for (size_t i = 0; i < n; i++)
+		want_point(board, count, (struct vb_point){1, addrs[i], addrs[i] & 2 ? 2 : 4});
+	for (size_t i = 0; i < watch_count; i++) {
+		unsigned int kind = watches[i].load && watches[i].store ? 4 : watches[i].load ? 3 : 2;
+
+		want_point(board, count, (struct vb_point){kind, watches[i].addr, (unsigned int)watches[i].len});
+	}
 }
 
 /* Everything at which any running core has to stop. */

@@ -51,7 +51,8 @@ struct vb_point {
 enum vb_core_run { VB_CORE_RUNNING, VB_CORE_HALTED, VB_CORE_RESET, VB_CORE_OFF };
 
 struct vb_core_counters {
-	uint64_t halts, itr, itr_ignored, aborts, undefined, unmodelled;
+	struct vb_debug_counters debug;
+	uint64_t unmodelled;
 };
 
 /* Takes a breakpoint or watchpoint register that is enabled. */
@@ -190,8 +191,9 @@ bool vb_board_step(struct vb_core *core, bool mask_interrupts);
 /* The core executes the instruction at pc that it was stopped in front of. */
 void vb_board_pass_trap(struct vb_core *core, uint64_t pc);
 
-/* Adds to board->wanted. */
-void vb_board_want(struct vb_board *board, size_t *count, struct vb_point point);
+/* Adds to board->wanted, of which count are there: breakpoints at addrs[n], and watchpoints. */
+void vb_board_want(struct vb_board *board, size_t *count, const uint64_t *addrs, size_t n,
+	const struct vb_watch *watches, size_t watch_count);
 
 /* Physical memory as a core reaches it, devices too. len is 1, 2, 4 or 8. */
 bool vb_board_in_ram(const struct vb_board *board, uint64_t addr, unsigned int len);

@@ -54,12 +54,12 @@ static void count_core(const struct vb_core *core, struct vb_counters *ret)
 	bool halted = core->kind->run(core) == VB_CORE_HALTED;
 
 	core->kind->counters(core, &own);
-	ret->value[VB_COUNT_HALTS] += own.halts;
+	ret->value[VB_COUNT_HALTS] += own.debug.halts;
 	ret->value[VB_COUNT_HALTED_NS] += core->halted_ns + (halted ? vb_now_ns() - core->halted_since_ns : 0);
-	ret->value[VB_COUNT_ITR] += own.itr;
-	ret->value[VB_COUNT_ITR_IGNORED] += own.itr_ignored;
-	ret->value[VB_COUNT_ABORTS] += own.aborts;
-	ret->value[VB_COUNT_UNDEFINED] += own.undefined;
+	ret->value[VB_COUNT_ITR] += own.debug.itr;
+	ret->value[VB_COUNT_ITR_IGNORED] += own.debug.itr_ignored;
+	ret->value[VB_COUNT_ABORTS] += own.debug.aborts;
+	ret->value[VB_COUNT_UNDEFINED] += own.debug.undefined;
 	ret->value[VB_COUNT_UNMODELLED] += own.unmodelled;
 }
 

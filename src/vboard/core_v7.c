@@ -924,19 +924,12 @@ static bool core_read_pc(struct vb_core *core, uint64_t *pc)
 static void core_points(struct vb_core *core, struct vb_board *board, size_t *count)
 {
 	struct vb_v7 *unit = &core->v7.unit;
-	uint32_t addrs[VB_V7_MAX_ADDRESSES];
-	struct vb_v7_watch watches[VB_V7_MAX_WRP * 8];
+	uint64_t addrs[VB_V7_MAX_ADDRESSES];
+	struct vb_watch watches[VB_V7_MAX_WRP * 8];
 	uint32_t vectors = unit->vcr ? vectors_of(core) : 0;
 	size_t n = vb_v7_break_addresses(unit, vectors, addrs, VB_V7_MAX_ADDRESSES);
 
-	for (size_t i = 0; i < n; i++)
-		vb_board_want(board, count, (struct vb_point){1, addrs[i], addrs[i] & 2 ? 2 : 4});
-	n = vb_v7_watches(unit, watches);
-	for (size_t i = 0; i < n; i++) {
-		unsigned int kind = watches[i].load && watches[i].store ? 4 : watches[i].load ? 3 : 2;
-
-		vb_board_want(board, count, (struct vb_point){kind, watches[i].addr, watches[i].len});
-	}
+	vb_board_want(board, count, addrs, n, watches, vb_v7_watches(unit, watches));
 }
 
 static enum vb_bus_result core_read(
@@ -975,16 +968,7 @@ static void core_armed(const struct vb_core *core, vb_armed_fn line, void *ctx)
 
 static void core_counters(const struct vb_core *core, struct vb_core_counters *ret)
 {
-	const struct vb_v7_counters *counters = &core->v7.unit.counters;
-
-	*ret = (struct vb_core_counters){
-		.halts = counters->halts,
-		.itr = counters->itr,
-		.itr_ignored = counters->itr_ignored,
-		.aborts = counters->aborts,
-		.undefined = counters->undefined,
-		.unmodelled = core->v7.arm.unmodelled,
-	};
+	*ret = (struct vb_core_counters){.debug = core->v7.unit.counters, .unmodelled = core->v7.arm.unmodelled};
 }
 
 static bool core_translate(struct vb_core *core, uint64_t va, uint64_t *pa)

@@ -1231,17 +1231,10 @@ static void core_points(struct vb_core *core, struct vb_board *board, size_t *co
 {
 	struct vb_v8 *unit = &core->v8.unit;
 	uint64_t addrs[VB_V8_MAX_ADDRESSES];
-	struct vb_v8_watch watches[VB_V8_MAX_WATCHES];
+	struct vb_watch watches[VB_V8_MAX_WATCHES];
 	size_t n = vb_v8_break_addresses(unit, addrs, VB_V8_MAX_ADDRESSES);
 
-	for (size_t i = 0; i < n; i++)
-		vb_board_want(board, count, (struct vb_point){1, addrs[i], addrs[i] & 2 ? 2 : 4});
-	n = vb_v8_watches(unit, watches);
-	for (size_t i = 0; i < n; i++) {
-		unsigned int kind = watches[i].load && watches[i].store ? 4 : watches[i].load ? 3 : 2;
-
-		vb_board_want(board, count, (struct vb_point){kind, watches[i].addr, (unsigned int)watches[i].len});
-	}
+	vb_board_want(board, count, addrs, n, watches, vb_v8_watches(unit, watches));
 }
 
 static enum vb_bus_result core_read(
@@ -1284,16 +1277,7 @@ static void core_armed(const struct vb_core *core, vb_armed_fn line, void *ctx)
 
 static void core_counters(const struct vb_core *core, struct vb_core_counters *ret)
 {
-	const struct vb_v8_counters *counters = &core->v8.unit.counters;
-
-	*ret = (struct vb_core_counters){
-		.halts = counters->halts,
-		.itr = counters->itr,
-		.itr_ignored = counters->itr_ignored,
-		.aborts = counters->aborts,
-		.undefined = counters->undefined,
-		.unmodelled = core->v8.arm.unmodelled,
-	};
+	*ret = (struct vb_core_counters){.debug = core->v8.unit.counters, .unmodelled = core->v8.arm.unmodelled};
 }
 
 static bool core_translate(struct vb_core *core, uint64_t va, uint64_t *pa)

@@ -27,19 +27,15 @@ enum {
 	REG_PRSR = 0x314,
 	REG_CPUID = 0xd00,
 	REG_ITCTRL = 0xf00,
-	REG_CLAIMSET = 0xfa0,
-	REG_CLAIMCLR = 0xfa4,
-	REG_LAR = 0xfb0,
-	REG_LSR = 0xfb4,
 	REG_AUTHSTATUS = 0xfb8,
 	REG_DEVID2 = 0xfc0,
 	REG_DEVID1 = 0xfc4,
 	REG_DEVID = 0xfc8,
-	REG_DEVTYPE = 0xfcc,
-	REG_PIDR4 = 0xfd0,
 };
 
-#define LOCK_KEY 0xc5acce55u
+#define LOCK_KEY 0xc5acce55u /* OSLAR */
+#define DEVTYPE_CORE 0x15
+#define CLAIM_TAGS 0xff
 
 #define DSCR_HALTED (1u << 0)
 #define DSCR_RESTARTED (1u << 1)
@@ -157,7 +153,13 @@ void vb_v7_init(struct vb_v7 *unit, const struct vb_v7_config *config, const str
 	*unit = (struct vb_v7){.ops = ops, .ctx = ctx, .config = *config};
 	reset_registers(unit);
 	unit->sticky_power = true;
-	unit->lar_locked = true;
+	unit->component = (struct vb_component){
+		.part = config->part,
+		.revision = config->part_revision,
+		.type = DEVTYPE_CORE,
+		.claim_tags = CLAIM_TAGS,
+		.locked = true,
+	};
 }
 
 void vb_v7_core_reset(struct vb_v7 *unit)
@@ -346,25 +348,6 @@ static bool in_bank(uint32_t offset, uint32_t base, unsigned int count, unsigned
 	return offset >= base && *index < count;
 }
 
-static uint32_t read_id(const struct vb_v7 *unit, uint32_t offset)
-{
-	static const uint8_t cidr[4] = {0x0d, 0x90, 0x05, 0xb1};
-	uint8_t pidr[4] = {
-		unit->config.part & 0xff,
-		(uint8_t)(0xb0 | unit->config.part >> 8),
-		(uint8_t)(unit->config.part_revision << 4 | 0xb),
-		0,
-	};
-
-	if (offset == REG_PIDR4)
-		return 4;
-	if (offset >= 0xff0)
-		return cidr[(offset - 0xff0) / 4];
-	if (offset >= 0xfe0)
-		return pidr[(offset - 0xfe0) / 4];
-	return 0;
-}
-
 static uint32_t read_pcsr(struct vb_v7 *unit)
 {
 	uint32_t pc = UINT32_MAX;
@@ -375,7 +358,7 @@ static uint32_t read_pcsr(struct vb_v7 *unit)
 	return pc;
 }
 
-static uint32_t read_plain(struct vb_v7 *unit, uint32_t offset, bool external)
+static uint32_t read_plain(struct vb_v7 *unit, uint32_t offset)
 {
 	unsigned int n;
 
@@ -415,20 +398,12 @@ static uint32_t read_plain(struct vb_v7 *unit, uint32_t offset, bool external)
 		return unit->prcr;
 	case REG_PRSR:
 		return read_prsr(unit);
-	case REG_CLAIMSET:
-		return 0xff;
-	case REG_CLAIMCLR:
-		return unit->claim;
-	case REG_LSR:
-		return external ? 0 : 1u | (unit->lar_locked ? 2u : 0);
 	case REG_AUTHSTATUS:
 		return 0xff;
 	case REG_DEVID:
 		return unit->config.devid;
-	case REG_DEVTYPE:
-		return 0x15;
 	default:
-		return read_id(unit, offset);
+		return 0;
 	}
 }
 
@@ -437,7 +412,8 @@ enum vb_bus_result vb_v7_read(struct vb_v7 *unit, uint32_t offset, bool external
 	unit->ops->poll(unit->ctx);
 	if (offset == REG_DTRTX)
 		return read_dtrtx(unit, ret);
-	*ret = read_plain(unit, offset, external);
+	if (!vb_component_read(&unit->component, offset, external, ret))
+		*ret = read_plain(unit, offset);
 	return VB_BUS_OK;
 }
 
@@ -473,12 +449,7 @@ static bool write_point(struct vb_v7 *unit, uint32_t offset, uint32_t value)
 enum vb_bus_result vb_v7_write(struct vb_v7 *unit, uint32_t offset, bool external, uint32_t value)
 {
 	unit->ops->poll(unit->ctx);
-	if (offset == REG_LAR) {
-		if (!external)
-			unit->lar_locked = value != LOCK_KEY;
-		return VB_BUS_OK;
-	}
-	if ((!external && unit->lar_locked) || write_point(unit, offset, value))
+	if (vb_component_write(&unit->component, offset, external, value) || write_point(unit, offset, value))
 		return VB_BUS_OK;
 	switch (offset) {
 	case REG_DTRRX:
@@ -509,12 +480,6 @@ enum vb_bus_result vb_v7_write(struct vb_v7 *unit, uint32_t offset, bool externa
 		break;
 	case REG_PRCR:
 		write_prcr(unit, value);
-		break;
-	case REG_CLAIMSET:
-		unit->claim |= value & 0xff;
-		break;
-	case REG_CLAIMCLR:
-		unit->claim &= ~value;
 		break;
 	default:
 		break; /* read-only or reserved: ignored */
@@ -631,7 +596,7 @@ bool vb_v7_vector_catch(const struct vb_v7 *unit, uint32_t vectors, uint32_t pc)
 	return vb_v7_events_enabled(unit) && pc - vectors < 0x20 && !(pc & 3) && vector_enabled(unit, (pc - vectors) / 4);
 }
 
-size_t vb_v7_break_addresses(const struct vb_v7 *unit, uint32_t vectors, uint32_t *addrs, size_t max)
+size_t vb_v7_break_addresses(const struct vb_v7 *unit, uint32_t vectors, uint64_t *addrs, size_t max)
 {
 	size_t count = 0;
 
@@ -655,7 +620,7 @@ size_t vb_v7_break_addresses(const struct vb_v7 *unit, uint32_t vectors, uint32_
 }
 
 /* The bytes WVR/WCR n watch: MASK or BAS. Returns how many ranges (one per run of BAS bits). */
-static size_t watch_ranges(uint32_t wvr, uint32_t wcr, struct vb_v7_watch *ret)
+static size_t watch_ranges(uint32_t wvr, uint32_t wcr, struct vb_watch *ret)
 {
 	unsigned int mask = wcr >> 24 & 0x1f;
 	unsigned int bas = wcr >> 5 & 0xff;
@@ -664,7 +629,7 @@ static size_t watch_ranges(uint32_t wvr, uint32_t wcr, struct vb_v7_watch *ret)
 	if (mask) {
 		uint32_t len = mask >= 3 ? 1u << mask : 0;
 
-		ret[0] = (struct vb_v7_watch){.addr = wvr & ~(len - 1), .len = len};
+		ret[0] = (struct vb_watch){.addr = wvr & ~(len - 1), .len = len};
 		return len && bas == 0xff;
 	}
 	for (unsigned int i = 0; i < 8; i++) {
@@ -673,12 +638,12 @@ static size_t watch_ranges(uint32_t wvr, uint32_t wcr, struct vb_v7_watch *ret)
 		if (count && ret[count - 1].addr + ret[count - 1].len == wvr + i)
 			ret[count - 1].len++;
 		else
-			ret[count++] = (struct vb_v7_watch){.addr = wvr + i, .len = 1};
+			ret[count++] = (struct vb_watch){.addr = wvr + i, .len = 1};
 	}
 	return count;
 }
 
-size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_v7_watch *watches)
+size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_watch *watches)
 {
 	size_t count = 0;
 
@@ -698,7 +663,7 @@ size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_v7_watch *watches)
 
 static bool wrp_covers(uint32_t wvr, uint32_t wcr, uint32_t addr)
 {
-	struct vb_v7_watch ranges[8];
+	struct vb_watch ranges[8];
 	size_t count = watch_ranges(wvr, wcr, ranges);
 
 	for (size_t i = 0; i < count; i++)
@@ -722,27 +687,4 @@ bool vb_v7_watch_hit(const struct vb_v7 *unit, const struct vb_v7_place *place, 
 			return true;
 	}
 	return false;
-}
-
-/* ROM table ----------------------------------------------------------------------------------------------------- */
-
-uint32_t vb_rom_read(const struct vb_rom *rom, uint32_t offset)
-{
-	static const uint8_t cidr[4] = {0x0d, 0x10, 0x05, 0xb1};
-
-	if (offset / 4 < rom->count)
-		return rom->entries[offset / 4] | 3;
-	if (offset == 0xfcc)
-		return 0; /* MEMTYPE: no system memory on this bus */
-	if (offset == 0xfd0)
-		return 4;
-	if (offset == 0xfe0)
-		return rom->part & 0xff;
-	if (offset == 0xfe4)
-		return 0xb0u | rom->part >> 8;
-	if (offset == 0xfe8)
-		return 0x0b;
-	if (offset >= 0xff0)
-		return cidr[(offset - 0xff0) / 4];
-	return 0;
 }

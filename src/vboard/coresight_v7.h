@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_CORESIGHT_V7_H
 #define OPENST_VBOARD_CORESIGHT_V7_H
 
+#include "vboard/coresight.h"
 #include "vboard/dap.h"
 #include "vboard/log.h"
 
@@ -68,20 +69,13 @@ struct vb_v7_config {
 	uint32_t cpuid[VB_V7_CPUID_WORDS];
 };
 
-struct vb_v7_counters {
-	uint64_t itr; /* instructions executed through the ITR */
-	uint64_t itr_ignored; /* ITR writes that were dropped */
-	uint64_t undefined; /* executed, but undefined (or not modelled) */
-	uint64_t aborts;
-	uint64_t halts; /* entries to Debug state */
-};
-
 struct vb_v7 {
 	const struct vb_v7_ops *ops;
 	void *ctx;
 	struct vb_v7_config config;
+	struct vb_component component;
 	struct vb_log *log;
-	struct vb_v7_counters counters;
+	struct vb_debug_counters counters;
 	unsigned int number; /* for the log */
 
 	bool halted;
@@ -92,10 +86,9 @@ struct vb_v7 {
 	uint32_t itr;
 	uint32_t bvr[VB_V7_MAX_BRP], bcr[VB_V7_MAX_BRP];
 	uint32_t wvr[VB_V7_MAX_WRP], wcr[VB_V7_MAX_WRP];
-	uint32_t vcr, wfar, dsccr, dsmcr, prcr, claim;
+	uint32_t vcr, wfar, dsccr, dsmcr, prcr;
 	uint32_t sample_contextid;
 	bool os_locked, double_locked, sticky_reset, sticky_power;
-	bool lar_locked; /* of the view without PADDRDBG[31] */
 };
 
 /* State after a power-on reset, core running. */
@@ -140,33 +133,16 @@ bool vb_v7_needs_stepping(const struct vb_v7 *unit);
 bool vb_v7_interrupts_disabled(const struct vb_v7 *unit);
 
 /* The virtual addresses where execution must be looked at, at most max; vectors is where the exception vectors are. */
-size_t vb_v7_break_addresses(const struct vb_v7 *unit, uint32_t vectors, uint32_t *addrs, size_t max);
+size_t vb_v7_break_addresses(const struct vb_v7 *unit, uint32_t vectors, uint64_t *addrs, size_t max);
 #define VB_V7_MAX_ADDRESSES (2 * VB_V7_MAX_BRP + 8)
 
 /* Is pc a vector that is being caught? */
 bool vb_v7_vector_catch(const struct vb_v7 *unit, uint32_t vectors, uint32_t pc);
 
-/* An armed watchpoint as a byte range. */
-struct vb_v7_watch {
-	uint32_t addr;
-	uint32_t len;
-	bool load, store;
-};
 /* Fills watches[] (at most VB_V7_MAX_WRP * 8) with all that are armed. */
-size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_v7_watch *watches);
+size_t vb_v7_watches(const struct vb_v7 *unit, struct vb_watch *watches);
 
 /* Does an access to addr from this place generate a watchpoint debug event? */
 bool vb_v7_watch_hit(const struct vb_v7 *unit, const struct vb_v7_place *place, uint32_t addr, bool load, bool store);
-
-/* ROM table ----------------------------------------------------------------------------------------------------- */
-
-/* A CoreSight class 1 ROM table page: entries[i] is a component's offset from the table, a multiple of 4 KiB. */
-struct vb_rom {
-	uint32_t entries[16];
-	unsigned int count;
-	uint16_t part;
-};
-
-uint32_t vb_rom_read(const struct vb_rom *rom, uint32_t offset);
 
 #endif

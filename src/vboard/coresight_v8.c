@@ -25,19 +25,13 @@ enum {
 	REG_ID = 0xd20,
 	REG_CLAIMSET = 0xfa0,
 	REG_CLAIMCLR = 0xfa4,
-	REG_DEVAFF0 = 0xfa8,
-	REG_DEVAFF1 = 0xfac,
-	REG_LAR = 0xfb0,
-	REG_LSR = 0xfb4,
 	REG_AUTHSTATUS = 0xfb8,
-	REG_DEVARCH = 0xfbc,
 	REG_DEVID1 = 0xfc4,
 	REG_DEVID = 0xfc8,
-	REG_DEVTYPE = 0xfcc,
-	REG_PIDR4 = 0xfd0,
 };
 
-#define LOCK_KEY 0xc5acce55u
+#define DEVTYPE_CORE 0x15
+#define CLAIM_TAGS 0xff
 #define DEVARCH_V8_0 0x47706a15u
 #define DEVID_SAMPLING 3u /* EDPCSR, EDCIDSR and EDVIDSR are there */
 #define DEVID1_NO_OFFSET 2u
@@ -180,7 +174,7 @@ static void reset_registers(struct vb_v8 *unit)
 	unit->edwar = vb_v8_unknown(unit);
 	unit->os_locked = true;
 	unit->double_locked = false;
-	unit->claim = 0;
+	unit->component.claim = 0;
 	for (unsigned int i = 0; i < VB_V8_MAX_BRP; i++) {
 		unit->bvr[i] = vb_v8_unknown(unit);
 		unit->bcr[i] = 0;
@@ -198,7 +192,15 @@ void vb_v8_init(struct vb_v8 *unit, const struct vb_v8_config *config, const str
 	reset_registers(unit);
 	unit->powered = true;
 	unit->sticky_power = true;
-	unit->lar_locked = true;
+	unit->component = (struct vb_component){
+		.part = config->part,
+		.revision = config->part_revision,
+		.type = DEVTYPE_CORE,
+		.arch = DEVARCH_V8_0,
+		.affinity = config->mpidr,
+		.claim_tags = CLAIM_TAGS,
+		.locked = true,
+	};
 }
 
 /* Run control --------------------------------------------------------------------------------------------------- */
@@ -589,50 +591,21 @@ static bool accessible(const struct vb_v8 *unit, uint32_t offset)
 	return unit->powered && !unit->double_locked && (!unit->os_locked || offset == REG_OSLAR);
 }
 
-static uint32_t read_component_id(const struct vb_v8 *unit, uint32_t offset)
-{
-	static const uint8_t cidr[4] = {0x0d, 0x90, 0x05, 0xb1};
-	uint8_t pidr[4] = {
-		unit->config.part & 0xff,
-		(uint8_t)(0xb0 | unit->config.part >> 8),
-		(uint8_t)(unit->config.part_revision << 4 | 0xb),
-		0,
-	};
-
-	if (offset == REG_PIDR4)
-		return 4;
-	if (offset >= 0xff0)
-		return cidr[(offset - 0xff0) / 4];
-	if (offset >= 0xfe0)
-		return pidr[(offset - 0xfe0) / 4];
-	return 0;
-}
-
-static uint32_t read_id(const struct vb_v8 *unit, uint32_t offset, bool external)
+static uint32_t read_id(const struct vb_v8 *unit, uint32_t offset)
 {
 	if (offset >= REG_ID && offset < REG_ID + 8 * VB_V8_ID_REGS)
 		return (uint32_t)(unit->config.id[(offset - REG_ID) / 8] >> (offset & 4 ? 32 : 0));
 	switch (offset) {
 	case REG_MIDR:
 		return unit->config.midr;
-	case REG_DEVAFF0:
-		return (uint32_t)unit->config.mpidr;
-	case REG_DEVAFF1:
-		return (uint32_t)(unit->config.mpidr >> 32);
-	case REG_LSR:
-		return external ? 0 : 1u | (unit->lar_locked ? 2u : 0);
 	case REG_AUTHSTATUS:
 		return unit->config.has_el3 ? 0xff : 0x0f;
-	case REG_DEVARCH:
-		return DEVARCH_V8_0;
 	case REG_DEVID1:
 		return DEVID1_NO_OFFSET;
 	case REG_DEVID:
 		return DEVID_SAMPLING;
-	case REG_DEVTYPE:
-		return 0x15;
 	default:
-		return read_component_id(unit, offset);
+		return 0;
 	}
 }
 
@@ -645,7 +618,7 @@ static uint32_t read_point(uint64_t value, uint32_t control, uint32_t offset)
 
 static uint32_t read_plain(struct vb_v8 *unit, uint32_t offset, bool external)
 {
-	bool effects = external || !unit->lar_locked;
+	bool effects = external || !unit->component.locked;
 	unsigned int n;
 
 	if (in_bank(offset, REG_BRP, vb_v8_brp_count(unit), &n))
@@ -681,12 +654,8 @@ static uint32_t read_plain(struct vb_v8 *unit, uint32_t offset, bool external)
 		return unit->prcr;
 	case REG_EDPRSR:
 		return read_prsr(unit, effects);
-	case REG_CLAIMSET:
-		return 0xff;
-	case REG_CLAIMCLR:
-		return unit->claim;
 	default:
-		return read_id(unit, offset, external);
+		return read_id(unit, offset);
 	}
 }
 
@@ -695,7 +664,8 @@ enum vb_bus_result vb_v8_read(struct vb_v8 *unit, uint32_t offset, bool external
 	unit->ops->poll(unit->ctx);
 	if (!accessible(unit, offset))
 		return VB_BUS_FAULT;
-	*ret = read_plain(unit, offset, external);
+	if (!vb_component_read(&unit->component, offset, external, ret))
+		*ret = read_plain(unit, offset, external);
 	return VB_BUS_OK;
 }
 
@@ -855,12 +825,6 @@ static void write_plain(struct vb_v8 *unit, uint32_t offset, uint32_t value)
 	case REG_EDPRCR:
 		write_prcr(unit, value);
 		break;
-	case REG_CLAIMSET:
-		unit->claim |= value & 0xff;
-		break;
-	case REG_CLAIMCLR:
-		unit->claim &= ~value;
-		break;
 	default:
 		break; /* read-only or reserved: ignored */
 	}
@@ -871,12 +835,7 @@ enum vb_bus_result vb_v8_write(struct vb_v8 *unit, uint32_t offset, bool externa
 	unit->ops->poll(unit->ctx);
 	if (!accessible(unit, offset))
 		return VB_BUS_FAULT;
-	if (offset == REG_LAR) {
-		if (!external)
-			unit->lar_locked = value != LOCK_KEY;
-		return VB_BUS_OK;
-	}
-	if ((external || !unit->lar_locked) && !write_point(unit, offset, value))
+	if (!vb_component_write(&unit->component, offset, external, value) && !write_point(unit, offset, value))
 		write_plain(unit, offset, value);
 	return VB_BUS_OK;
 }
@@ -1018,14 +977,14 @@ size_t vb_v8_break_addresses(const struct vb_v8 *unit, uint64_t *addrs, size_t m
 }
 
 /* The bytes WVR/WCR n watch: MASK or BAS. Returns how many ranges. */
-static size_t watch_range(uint64_t wvr, uint32_t wcr, struct vb_v8_watch *ret)
+static size_t watch_range(uint64_t wvr, uint32_t wcr, struct vb_watch *ret)
 {
 	unsigned int mask = wcr >> 24 & 0x1f;
 	unsigned int bas = wcr >> 5 & (wvr & 4 ? 0xf : 0xff);
 	uint64_t len = mask ? UINT64_C(1) << mask : 0;
 
 	wvr = sign_extended(wvr);
-	*ret = (struct vb_v8_watch){.load = wcr >> 3 & 1, .store = wcr >> 4 & 1};
+	*ret = (struct vb_watch){.load = wcr >> 3 & 1, .store = wcr >> 4 & 1};
 	if (mask) {
 		ret->addr = wvr & ~(len - 1);
 		ret->len = len;
@@ -1038,14 +997,14 @@ static size_t watch_range(uint64_t wvr, uint32_t wcr, struct vb_v8_watch *ret)
 	return 1;
 }
 
-static size_t armed_range(const struct vb_v8 *unit, unsigned int n, struct vb_v8_watch *ret)
+static size_t armed_range(const struct vb_v8 *unit, unsigned int n, struct vb_watch *ret)
 {
 	uint32_t wcr = unit->wcr[n];
 
 	return (wcr & 1) && !reserved_state(unit, wcr, false) ? watch_range(unit->wvr[n], wcr, ret) : 0;
 }
 
-size_t vb_v8_watches(const struct vb_v8 *unit, struct vb_v8_watch *watches)
+size_t vb_v8_watches(const struct vb_v8 *unit, struct vb_watch *watches)
 {
 	size_t count = 0;
 
@@ -1056,7 +1015,7 @@ size_t vb_v8_watches(const struct vb_v8 *unit, struct vb_v8_watch *watches)
 	return count;
 }
 
-static bool overlaps(const struct vb_v8_watch *watch, uint64_t addr, unsigned int len)
+static bool overlaps(const struct vb_watch *watch, uint64_t addr, unsigned int len)
 {
 	return addr - watch->addr < watch->len || watch->addr - addr < len;
 }
@@ -1068,7 +1027,7 @@ bool vb_v8_watch_hit(const struct vb_v8 *unit, const struct vb_v8_place *place, 
 		return false;
 	for (unsigned int i = 0; i < vb_v8_wrp_count(unit); i++) {
 		uint32_t wcr = unit->wcr[i];
-		struct vb_v8_watch watch;
+		struct vb_watch watch;
 
 		if (!armed_range(unit, i, &watch) || !overlaps(&watch, addr, len) || !state_matches(unit, wcr, place, false))
 			continue;

@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_CORESIGHT_V8_H
 #define OPENST_VBOARD_CORESIGHT_V8_H
 
+#include "vboard/coresight.h"
 #include "vboard/dap.h"
 #include "vboard/log.h"
 
@@ -98,20 +99,13 @@ struct vb_v8_config {
 	uint8_t part_revision;
 };
 
-struct vb_v8_counters {
-	uint64_t itr; /* instructions executed through EDITR and memory access mode */
-	uint64_t itr_ignored; /* EDITR writes that were dropped */
-	uint64_t undefined; /* executed, but undefined (or not modelled) */
-	uint64_t aborts;
-	uint64_t halts; /* entries to Debug state */
-};
-
 struct vb_v8 {
 	const struct vb_v8_ops *ops;
 	void *ctx;
 	struct vb_v8_config config;
+	struct vb_component component;
 	struct vb_log *log;
-	struct vb_v8_counters counters;
+	struct vb_debug_counters counters;
 	unsigned int number; /* for the log */
 
 	bool halted;
@@ -123,7 +117,7 @@ struct vb_v8 {
 	enum vb_v8_status cause; /* of the halt that is being asked for, if not the CTI's */
 	uint32_t edscr; /* the stored bits only; vb_v8_edscr() composes the rest */
 	uint32_t dtrrx, dtrtx;
-	uint32_t edesr, edecr, edeccr, prcr, claim;
+	uint32_t edesr, edecr, edeccr, prcr;
 	uint64_t edwar;
 	uint64_t bvr[VB_V8_MAX_BRP], wvr[VB_V8_MAX_WRP];
 	uint32_t bcr[VB_V8_MAX_BRP], wcr[VB_V8_MAX_WRP];
@@ -131,7 +125,6 @@ struct vb_v8 {
 	bool used_memory_mode; /* R1 is to become UNKNOWN */
 	uint32_t junk; /* what UNKNOWN values are made from */
 	bool os_locked, double_locked, sticky_reset, sticky_power, sticky_restart;
-	bool lar_locked; /* of the view without PADDRDBG[31] */
 };
 
 /* State after a power-on (cold) reset, core running. */
@@ -236,15 +229,9 @@ bool vb_v8_needs_stepping(const struct vb_v8 *unit);
 size_t vb_v8_break_addresses(const struct vb_v8 *unit, uint64_t *addrs, size_t max);
 #define VB_V8_MAX_ADDRESSES (2 * VB_V8_MAX_BRP)
 
-/* An armed watchpoint as a byte range. */
-struct vb_v8_watch {
-	uint64_t addr;
-	uint64_t len;
-	bool load, store;
-};
 #define VB_V8_MAX_WATCHES (VB_V8_MAX_WRP * 8)
 /* Fills watches[] (at most VB_V8_MAX_WATCHES) with all that are armed. */
-size_t vb_v8_watches(const struct vb_v8 *unit, struct vb_v8_watch *watches);
+size_t vb_v8_watches(const struct vb_v8 *unit, struct vb_watch *watches);
 
 /* Does an access of len bytes at addr from this place generate a watchpoint debug event? */
 bool vb_v8_watch_hit(const struct vb_v8 *unit, const struct vb_v8_place *place, uint64_t addr, unsigned int len,

@@ -14,20 +14,12 @@ enum {
 	REG_CHINSTATUS = 0x138,
 	REG_CHOUTSTATUS = 0x13c,
 	REG_GATE = 0x140,
-	REG_CLAIMSET = 0xfa0,
-	REG_CLAIMCLR = 0xfa4,
-	REG_DEVAFF0 = 0xfa8,
-	REG_DEVAFF1 = 0xfac,
-	REG_LAR = 0xfb0,
-	REG_LSR = 0xfb4,
 	REG_AUTHSTATUS = 0xfb8,
-	REG_DEVARCH = 0xfbc,
 	REG_DEVID = 0xfc8,
-	REG_DEVTYPE = 0xfcc,
-	REG_PIDR4 = 0xfd0,
 };
 
-#define LOCK_KEY 0xc5acce55u
+#define DEVTYPE_TRIGGER 0x14
+#define CLAIM_TAGS 0xf
 #define DEVARCH_CTI 0x47701a14u
 #define CHANNEL_MASK ((1u << VB_CTI_CHANNELS) - 1)
 #define IMPLEMENTED_OUTPUTS (1u << VB_CTI_DEBUG_REQUEST | 1u << VB_CTI_RESTART_REQUEST | 1u << VB_CTI_INTERRUPT)
@@ -35,9 +27,16 @@ enum {
 void vb_cti_init(struct vb_cti *cti, const struct vb_cti_config *config, const struct vb_cti_ops *ops, void *ctx,
 	struct vb_ctm *ctm)
 {
-	*cti = (struct vb_cti){.config = *config, .ops = ops, .ctx = ctx, .ctm = ctm};
-	cti->lar_locked = true;
-	cti->gate = CHANNEL_MASK;
+	*cti = (struct vb_cti){.ops = ops, .ctx = ctx, .ctm = ctm, .gate = CHANNEL_MASK};
+	cti->component = (struct vb_component){
+		.part = config->part,
+		.revision = config->part_revision,
+		.type = DEVTYPE_TRIGGER,
+		.arch = DEVARCH_CTI,
+		.affinity = config->mpidr,
+		.claim_tags = CLAIM_TAGS,
+		.locked = true,
+	};
 	if (ctm && ctm->count < VB_CTM_MAX)
 		ctm->cti[ctm->count++] = cti;
 }
@@ -145,41 +144,6 @@ static bool in_bank(uint32_t offset, uint32_t base, unsigned int *index)
 	return offset >= base && *index < VB_CTI_TRIGGERS;
 }
 
-static uint32_t read_id(const struct vb_cti *cti, uint32_t offset, bool external)
-{
-	static const uint8_t cidr[4] = {0x0d, 0x90, 0x05, 0xb1};
-	uint8_t pidr[4] = {
-		cti->config.part & 0xff,
-		(uint8_t)(0xb0 | cti->config.part >> 8),
-		(uint8_t)(cti->config.part_revision << 4 | 0xb),
-		0,
-	};
-
-	switch (offset) {
-	case REG_DEVAFF0:
-		return (uint32_t)cti->config.mpidr;
-	case REG_DEVAFF1:
-		return (uint32_t)(cti->config.mpidr >> 32);
-	case REG_LSR:
-		return external ? 0 : 1u | (cti->lar_locked ? 2u : 0);
-	case REG_AUTHSTATUS:
-		return 0xf;
-	case REG_DEVARCH:
-		return DEVARCH_CTI;
-	case REG_DEVID:
-		return 1u << 24 | VB_CTI_CHANNELS << 16 | VB_CTI_TRIGGERS << 8;
-	case REG_DEVTYPE:
-		return 0x14;
-	case REG_PIDR4:
-		return 4;
-	default:
-		break;
-	}
-	if (offset >= 0xff0)
-		return cidr[(offset - 0xff0) / 4];
-	return offset >= 0xfe0 ? pidr[(offset - 0xfe0) / 4] : 0;
-}
-
 enum vb_bus_result vb_cti_read(struct vb_cti *cti, uint32_t offset, bool external, uint32_t *ret)
 {
 	unsigned int n;
@@ -215,14 +179,14 @@ enum vb_bus_result vb_cti_read(struct vb_cti *cti, uint32_t offset, bool externa
 	case REG_GATE:
 		*ret = cti->gate;
 		break;
-	case REG_CLAIMSET:
+	case REG_AUTHSTATUS:
 		*ret = 0xf;
 		break;
-	case REG_CLAIMCLR:
-		*ret = cti->claim;
+	case REG_DEVID:
+		*ret = 1u << 24 | VB_CTI_CHANNELS << 16 | VB_CTI_TRIGGERS << 8;
 		break;
 	default:
-		*ret = read_id(cti, offset, external);
+		(void)vb_component_read(&cti->component, offset, external, ret);
 		break;
 	}
 	return VB_BUS_OK;
@@ -257,12 +221,7 @@ enum vb_bus_result vb_cti_write(struct vb_cti *cti, uint32_t offset, bool extern
 	uint8_t channels = value & CHANNEL_MASK;
 
 	cti->ops->poll(cti->ctx);
-	if (offset == REG_LAR) {
-		if (!external)
-			cti->lar_locked = value != LOCK_KEY;
-		return VB_BUS_OK;
-	}
-	if ((!external && cti->lar_locked) || write_mapping(cti, offset, channels))
+	if (vb_component_write(&cti->component, offset, external, value) || write_mapping(cti, offset, channels))
 		return VB_BUS_OK;
 	switch (offset) {
 	case REG_CONTROL:
@@ -281,12 +240,6 @@ enum vb_bus_result vb_cti_write(struct vb_cti *cti, uint32_t offset, bool extern
 		break;
 	case REG_APPPULSE:
 		pulse(cti, channels);
-		break;
-	case REG_CLAIMSET:
-		cti->claim |= value & 0xf;
-		break;
-	case REG_CLAIMCLR:
-		cti->claim &= (uint8_t)~value;
 		break;
 	default:
 		break; /* read-only or reserved: ignored */

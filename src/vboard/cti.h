@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_CTI_H
 #define OPENST_VBOARD_CTI_H
 
+#include "vboard/coresight.h"
 #include "vboard/dap.h"
 #include "vboard/log.h"
 
@@ -43,19 +44,17 @@ struct vb_ctm;
 struct vb_cti {
 	const struct vb_cti_ops *ops;
 	void *ctx;
-	struct vb_cti_config config;
+	struct vb_component component;
 	struct vb_ctm *ctm;
 	struct vb_log *log;
 	unsigned int number; /* for the log */
 
 	bool enabled;
-	bool lar_locked; /* of the view without PADDRDBG[31] */
 	uint8_t app; /* channels held active by APPSET */
 	uint8_t gate; /* channels that are open to the CTM, both ways */
 	uint8_t in_enable[VB_CTI_TRIGGERS]; /* channels that a trigger input activates */
 	uint8_t out_enable[VB_CTI_TRIGGERS]; /* channels that activate a trigger output */
 	uint8_t outputs; /* trigger outputs that are asserted and wait for INACK */
-	uint8_t claim;
 	uint8_t triggering; /* trigger inputs whose event is under way */
 };
 

@@ -130,6 +130,21 @@ void vb_front_accept(struct vb_front *front)
 	front->clients++;
 }
 
+uint64_t vb_front_get(const uint8_t *p, unsigned int len)
+{
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < len; i++)
+		value |= (uint64_t)p[i] << 8 * i;
+	return value;
+}
+
+void vb_front_put(uint8_t *p, unsigned int len, uint64_t value)
+{
+	for (unsigned int i = 0; i < len; i++)
+		p[i] = (uint8_t)(value >> 8 * i);
+}
+
 void vb_front_flush(struct vb_front *front)
 {
 	size_t done = 0;

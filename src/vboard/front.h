@@ -67,6 +67,10 @@ bool vb_bitbang_process(struct vb_front *front);
 bool vb_vdebug_process(struct vb_front *front);
 bool vb_cmsis_process(struct vb_front *front);
 
+/* Little-endian numbers of len bytes, for these. */
+uint64_t vb_front_get(const uint8_t *p, unsigned int len);
+void vb_front_put(uint8_t *p, unsigned int len, uint64_t value);
+
 /* Sends what is in out[]. */
 void vb_front_flush(struct vb_front *front);
 

@@ -58,17 +58,7 @@ enum { ACK_OK = 1, ACK_WAIT = 2, ACK_FAULT = 4, ACK_NONE = 7, PARITY_ERROR = 8, 
 
 static uint32_t get(const uint8_t *p, unsigned int len)
 {
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < len; i++)
-		value |= (uint32_t)p[i] << 8 * i;
-	return value;
-}
-
-static void put(uint8_t *p, unsigned int len, uint32_t value)
-{
-	for (unsigned int i = 0; i < len; i++)
-		p[i] = (uint8_t)(value >> 8 * i);
+	return (uint32_t)vb_front_get(p, len);
 }
 
 /* The wire ------------------------------------------------------------------------------------------------------ */
@@ -185,7 +175,7 @@ static bool batch_store(struct batch *batch, uint8_t request)
 
 	if (batch->room - batch->out_len < 4 || !batch_wire(batch, request, &value))
 		return false;
-	put(batch->out + batch->out_len, 4, value);
+	vb_front_put(batch->out + batch->out_len, 4, value);
 	batch->out_len += 4;
 	return true;
 }
@@ -288,7 +278,7 @@ static size_t text_info(uint8_t *out, const char *text)
 static size_t number_info(uint8_t *out, unsigned int len, uint32_t value)
 {
 	out[1] = (uint8_t)len;
-	put(out + 2, len, value);
+	vb_front_put(out + 2, len, value);
 	return 2 + len;
 }
 
@@ -381,7 +371,7 @@ static size_t do_transfer_block(struct vb_front *front, const uint8_t *in, size_
 		if (!batch_one(&batch, in[4] & 0xf, read ? 0 : get(in + 5 + 4 * i, 4)))
 			break;
 	batch_end(&batch);
-	put(out + 1, 2, batch.done);
+	vb_front_put(out + 1, 2, batch.done);
 	out[3] = batch.result;
 	return 4 + batch.out_len;
 }
@@ -549,9 +539,9 @@ static void answer(struct vb_front *front, const uint8_t *in, size_t len)
 		vb_front_flush(front);
 	out = front->out + front->out_len;
 	out_len = execute(front, in, len, out + HEADER);
-	put(out, 4, SIGNATURE);
-	put(out + 4, 2, (uint32_t)out_len);
-	put(out + 6, 2, TYPE_RESPONSE);
+	vb_front_put(out, 4, SIGNATURE);
+	vb_front_put(out + 4, 2, (uint32_t)out_len);
+	vb_front_put(out + 6, 2, TYPE_RESPONSE);
 	front->out_len += HEADER + out_len;
 }
 

@@ -27,21 +27,6 @@ enum { STATUS_OK = 0, STATUS_NOT_IMPLEMENTED = 0x100, STATUS_PARAMETER = 0x102 }
 enum { TYPE_JTAG = 6 };
 enum { SIG_RESET = 8, SIG_TRST = 16 };
 
-static uint64_t get(const uint8_t *p, unsigned int len)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < len; i++)
-		value |= (uint64_t)p[i] << 8 * i;
-	return value;
-}
-
-static void put(uint8_t *p, unsigned int len, uint64_t value)
-{
-	for (unsigned int i = 0; i < len; i++)
-		p[i] = (uint8_t)(value >> 8 * i);
-}
-
 /* One scan: clocks bits from pairs, TDO into tdo (or null). */
 static void shift(struct vb_dap *dap, const uint8_t *pairs, size_t clocks, uint8_t *tdo)
 {
@@ -67,7 +52,7 @@ static uint32_t shift_batch(
 
 		if (len - pos < 8)
 			return STATUS_PARAMETER;
-		header = get(payload + pos, 8);
+		header = vb_front_get(payload + pos, 8);
 		pos += 8;
 		clocks = header & 0xffffff;
 		pairs = header >> 32 & 0xffff;
@@ -83,15 +68,15 @@ static uint32_t shift_batch(
 
 static uint32_t execute(struct vb_front *front, const uint8_t *request, uint8_t *rd, size_t rlen)
 {
-	uint32_t value = (uint32_t)get(request + 12, 4);
+	uint32_t value = (uint32_t)vb_front_get(request + 12, 4);
 	uint32_t low = (value >> 16) & ~value; /* the signals that are driven, and to their active level */
 
 	switch (request[0]) {
 	case CMD_CONNECT:
 		if (request[1] != TYPE_JTAG || rlen < 12)
 			return STATUS_PARAMETER;
-		put(rd, 4, 64); /* bits of a buffer word */
-		put(rd + 8, 4, 32); /* address bits */
+		vb_front_put(rd, 4, 64); /* bits of a buffer word */
+		vb_front_put(rd + 8, 4, 32); /* address bits */
 		return STATUS_OK;
 	case CMD_SIGSET:
 		vb_front_reset_pins(front, low & SIG_TRST, low & SIG_RESET);
@@ -102,8 +87,8 @@ static uint32_t execute(struct vb_front *front, const uint8_t *request, uint8_t 
 			memset(rd, 0xff, rlen);
 			return STATUS_OK;
 		}
-		return shift_batch(&front->board->dap, request + HEADER_IN, get(request + 4, 2),
-			(unsigned int)get(request + 2, 2), rd, rlen);
+		return shift_batch(&front->board->dap, request + HEADER_IN, vb_front_get(request + 4, 2),
+			(unsigned int)vb_front_get(request + 2, 2), rd, rlen);
 	case CMD_OPEN:
 	case CMD_CLOSE:
 	case CMD_DISCONNECT:
@@ -118,16 +103,17 @@ static uint32_t execute(struct vb_front *front, const uint8_t *request, uint8_t 
 
 static void answer(struct vb_front *front, const uint8_t *request)
 {
-	size_t rlen = get(request + 6, 2);
+	size_t rlen = vb_front_get(request + 6, 2);
 	uint8_t *out;
 
 	if (front->out_len + HEADER_OUT + rlen > sizeof(front->out))
 		vb_front_flush(front);
 	out = front->out + front->out_len;
 	memset(out, 0, HEADER_OUT + rlen);
-	put(out, 2, get(request + 22, 2)); /* the client's version in OPEN: it is spoken here; else the request's number */
-	put(out + 2, 2, get(request + 10, 2));
-	put(out + 4, 4, execute(front, request, out + HEADER_OUT, rlen));
+	/* the client's version in OPEN: it is spoken here; else the request's number */
+	vb_front_put(out, 2, vb_front_get(request + 22, 2));
+	vb_front_put(out + 2, 2, vb_front_get(request + 10, 2));
+	vb_front_put(out + 4, 4, execute(front, request, out + HEADER_OUT, rlen));
 	front->out_len += HEADER_OUT + rlen;
 }
 
@@ -138,9 +124,9 @@ bool vb_vdebug_process(struct vb_front *front)
 
 	while (open && front->in_len - pos >= HEADER_IN) {
 		const uint8_t *request = front->in + pos;
-		size_t len = HEADER_IN + get(request + 4, 2);
+		size_t len = HEADER_IN + vb_front_get(request + 4, 2);
 
-		if (len > HEADER_IN + MAX_PAYLOAD || get(request + 6, 2) > MAX_PAYLOAD)
+		if (len > HEADER_IN + MAX_PAYLOAD || vb_front_get(request + 6, 2) > MAX_PAYLOAD)
 			return false;
 		if (front->in_len - pos < len)
 			break;

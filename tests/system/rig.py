@@ -232,11 +232,13 @@ class Console(Stream):
 # What the tests run on: the board's core, its file for OpenOCD, and the guest whose kernel boots there, named as its
 # folder (contrib/deps/fetch-guest: ARCH-FLAVOUR-SUITE). The guest's programs are of its architecture; on arm64 the
 # exactness program is there for armhf, too, by the same name.
-Machine = collections.namedtuple("Machine", "cpu cfg guest")
+Machine = collections.namedtuple("Machine", "cpu cfg guest dtb", defaults=[None])
 MACHINES = {
     "a15": Machine("cortex-a15", "board/openst-virt-a15.cfg", "armhf"),
     "a15-lpae": Machine("cortex-a15", "board/openst-virt-a15.cfg", "armhf-armmp-lpae"),
     "a7": Machine("cortex-a7", "board/openst-virt-a15.cfg", "armhf"),
+    "a8": Machine("cortex-a8", "board/openst-virt-a15.cfg", "armhf", "sun4i-a10-cubieboard.dtb"),
+    "a9": Machine("cortex-a9", "board/openst-virt-a15.cfg", "armhf", "vexpress-v2p-ca9.dtb"),
     "a53": Machine("cortex-a53", "board/openst-virt-a53.cfg", "arm64"),
     "a57": Machine("cortex-a57", "board/openst-virt-a53.cfg", "arm64"),
 }
@@ -360,6 +362,8 @@ class Board:
         if "--bare" not in more:
             args += ["--kernel", guest_file("vmlinuz", self.guest), "--initrd", guest_initrd(folder.path, self.guest),
                      "--append", "quiet " + append]
+            if self.machine.dtb:
+                args += ["--dtb", guest_file("dtb/" + self.machine.dtb, self.guest)]
         self.process = Process(args + list(more), folder("board.log"))
         self.process.wait_output(r"(?m)^ready$", 30)
         self.vdebug = int(self.process.wait_output(r"vdebug port (\d+)", 1).group(1))

@@ -5,4 +5,4 @@
 import soak
 import rig
 
-rig.run(lambda: soak.main(3000, "a53"))
+rig.run(lambda: soak.main(2000, "a53"))

@@ -3,8 +3,9 @@
  * What differs between the syscall ABIs, as one constant struct each, and between the cores' translation tables.
  *
  * Adding an ABI: add it to enum ost_abi (base/abi.h), write its struct ost_arch (arm.c is the model), give the
- * decoder's table generator its number list and compiler, teach the kernel finder its syscall table and entry, and
- * trace/ its core.
+ * decoder's table generator its number list and compiler, and teach the kernel finder its syscall table and entry
+ * (kernel/entry.c, kernel/find_v8.c). If it comes with a core: its translation here, and its debug sequences behind
+ * trace/core.h (trace/core_v8.c).
  */
 #ifndef OPENST_ARCH_ARCH_H
 #define OPENST_ARCH_ARCH_H

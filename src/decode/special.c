@@ -1013,7 +1013,10 @@ static void rlim(struct dec *d, struct ost_value *parent, const char *name, uint
 
 void special_rlim(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)
 {
-	rlim(d, parent, name, u, d->word == 4 ? UINT32_MAX : UINT64_MAX, d->word == 4 ? "RLIM_INFINITY" : "RLIM64_INFINITY");
+	if (d->word == 4)
+		rlim(d, parent, name, u, UINT32_MAX, "RLIM_INFINITY");
+	else
+		rlim(d, parent, name, u, UINT64_MAX, "RLIM64_INFINITY");
 }
 
 void special_rlim64(struct dec *d, struct ost_value *parent, const char *name, uint64_t u)

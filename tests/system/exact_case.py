@@ -52,7 +52,7 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
     rig.say(board.banner)
     ocd = rig.OpenOcd(board, batch=batch, swd=swd)
     expected, traced, status, (failed, said) = trace(board, ocd, folder("trace.txt"), compat)
-    title = "%s-smp%d%s%s" % (name, smp, "-compat" if compat else "", "-swd" if swd else "")
+    title = "%s-%s-smp%d%s%s" % (name, board.guest, smp, "-compat" if compat else "", "-swd" if swd else "")
     keep("expect-" + title, expected)
     keep("trace-" + title, traced)
     result = compare.compare(expected, traced)

@@ -777,18 +777,22 @@ static bool is_bkpt(struct vb_core *core, uint32_t pc, bool thumb)
 
 static void core_trap(struct vb_core *core, enum vb_trap_kind kind, uint64_t pc)
 {
+	bool here;
+
 	(void)kind;
 	vb_arm32_begin(&core->v7.arm);
 	if (!read_entry(core))
 		return;
-	if (core->v7.entry[15] == pc && is_bkpt(core, (uint32_t)pc, core->v7.entry[REG_CPSR] & CPSR_T) &&
+	here = core->v7.entry[15] == pc;
+	if (here && is_bkpt(core, (uint32_t)pc, core->v7.entry[REG_CPSR] & CPSR_T) &&
 		vb_v7_events_enabled(&core->v7.unit)) {
 		enter(core, VB_MOE_BKPT);
 		return;
 	}
 	core->have_entry = false;
 	vb_arm32_begin(&core->v7.arm);
-	vb_board_pass_trap(core, pc);
+	if (here) /* else it took an interrupt first, and will be back */
+		vb_board_pass_trap(core, pc);
 }
 
 /* What the debug unit asks of its core -------------------------------------------------------------------------- */

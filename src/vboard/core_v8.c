@@ -985,7 +985,7 @@ static void core_trap(struct vb_core *core, enum vb_trap_kind kind, uint64_t pc)
 	}
 	if (halts)
 		return;
-	if (entry_pc(core) == pc)
+	if (entry_pc(core) == pc) /* else it took an interrupt first, and will be back */
 		vb_board_pass_trap(core, pc);
 	core->have_entry = false;
 	vb_a64_begin(&core->v8.arm);
@@ -999,12 +999,18 @@ static bool exclusive_load(uint32_t insn)
 static void core_single_step(struct vb_core *core)
 {
 	enum vb_v8_status status = VB_V8_STEP_NORMAL;
+	struct vb_v8_place place;
 	unsigned int el;
 	uint64_t pa;
 	uint32_t insn;
 
 	if (core->v8.unit.halted || !vb_v8_stepping(&core->v8.unit) || !read_entry(core, false))
 		return;
+	place = place_of(core);
+	if (vb_v8_break_here(&core->v8.unit, &place)) { /* a step is no way past a breakpoint */
+		enter(core, VB_V8_BREAKPOINT);
+		return;
+	}
 	el = entry_el(core);
 	if (!core->v8.aarch32 && executable(core, el, core->v8.entry.pc, &pa)) {
 		memcpy(&insn, core->board->qemu.ram + (pa - core->board->qemu.ram_base), sizeof(insn));

@@ -29,12 +29,12 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 	void (*callback)(unsigned int cpu, void *userdata), int flags, void *userdata);
 
 /* How QEMU stops a core at a breakpoint. */
+#define RUN_STATE_DEBUG 0
 void *qemu_get_cpu(int index) __attribute__((weak));
-void cpu_handle_guest_debug(void *cpu) __attribute__((weak));
-void cpu_exit(void *cpu) __attribute__((weak));
+void gdb_set_stop_cpu(void *cpu) __attribute__((weak));
+int vm_stop(int run_state) __attribute__((weak));
 void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc) __attribute__((weak, noreturn));
 void qemu_mutex_lock_iothread_impl(const char *file, int line) __attribute__((weak));
-void qemu_mutex_unlock_iothread(void) __attribute__((weak));
 
 __attribute__((visibility("default"))) extern int qemu_plugin_version;
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
@@ -42,7 +42,11 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 /* The plugin interface has no other place for it: one process, one page. */
 static struct vb_trap_page *page;
 
-/* In front of the instruction: nothing of it has been executed, and the core's PC is made to say so. */
+/*
+ * In front of the instruction: nothing of it has been executed, and the core's PC is made to say so. vm_stop() in a core's
+ * own thread asks it to stop; it counts as stopped when it has left the code, and maybe taken an interrupt that was
+ * pending. Then it stands elsewhere and comes here again. QEMU gives the lock back when it leaves the code.
+ */
 static void stop(unsigned int index, uint32_t kind, uint64_t pc, uintptr_t host_pc)
 {
 	void *cpu = qemu_get_cpu((int)index);
@@ -50,9 +54,8 @@ static void stop(unsigned int index, uint32_t kind, uint64_t pc, uintptr_t host_
 	page->cpu[index].pc = pc;
 	__atomic_store_n(&page->cpu[index].hit, kind, __ATOMIC_RELEASE);
 	qemu_mutex_lock_iothread_impl(__FILE__, __LINE__);
-	cpu_handle_guest_debug(cpu);
-	qemu_mutex_unlock_iothread();
-	cpu_exit(cpu);
+	gdb_set_stop_cpu(cpu);
+	(void)vm_stop(RUN_STATE_DEBUG);
 	cpu_loop_exit_restore(cpu, host_pc);
 }
 
@@ -132,8 +135,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 	int fd;
 
 	(void)info;
-	if (!qemu_get_cpu || !cpu_handle_guest_debug || !cpu_exit || !cpu_loop_exit_restore ||
-		!qemu_mutex_lock_iothread_impl || !qemu_mutex_unlock_iothread) {
+	if (!qemu_get_cpu || !gdb_set_stop_cpu || !vm_stop || !cpu_loop_exit_restore || !qemu_mutex_lock_iothread_impl) {
 		fputs("openst-vboard: this QEMU has not what the plugin stops cores with; use --no-traps\n", stderr);
 		return 1;
 	}

@@ -6,7 +6,8 @@ import re
 import time
 
 import rig
-from acid import APB, breakpoint_and_steps, check, halt, left_behind, ok, symbols, uptime, wait_halted, words
+from acid import (APB, breakpoint_and_steps, check, halt, left_behind, ok, step_off, symbols, uptime, wait_halted,
+                  words)
 
 CORE = 0x80010000
 CTI = 0x80020000
@@ -140,7 +141,10 @@ def hits(board, ocd, at, count):
         if n % 100 == 0:
             check(reg(ocd, "pc") == at["ksys_write"], "hit %d is at 0x%x" % (n, reg(ocd, "pc")))
             ocd.command("reg x11 0x%x" % (0x123456789abc0000 + n))  # nothing is in it where a function begins
-        ocd.command("step; wait_halt 5000")
+        if not n:
+            ocd.command("step; wait_halt 5000")
+            check(reg(ocd, "pc") == at["ksys_write"], "a step went past a breakpoint, to 0x%x" % reg(ocd, "pc"))
+        ocd.command("%s; wait_halt 5000" % step_off(board, at["ksys_write"]))
         if n % 100 == 0:
             check(reg(ocd, "x11") == 0x123456789abc0000 + n, "what was written to x11 reads 0x%x" % reg(ocd, "x11"))
         ocd.command("resume")

@@ -288,7 +288,7 @@ BAD = [
     (["--bare", "--bitbang", "99999"], "between 0 and 65535"),
     (["--bare", "--bitbang", "/nonexistent/socket"], "cannot listen"),
     (["--bare", "--bitbang", "0", "--smp", "9"], "from 1 to 4"),
-    (["--bare", "--bitbang", "0", "--cpu", "cortex-a8"], "cortex-a15"),
+    (["--bare", "--bitbang", "0", "--cpu", "cortex-r5"], "cortex-a15"),
     (["--bare", "--bitbang", "0", "--qemu", "/nonexistent/qemu"], "cannot run"),
     (["--bare", "--bitbang", "0", "--console", "/nonexistent/console"], "QEMU ended before it began"),
     (["--bare", "--bitbang", "0", "--frobnicate"], "unrecognized option"),

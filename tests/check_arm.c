@@ -132,6 +132,26 @@ START_TEST(short_pages)
 }
 END_TEST
 
+/* Linux's own table, 2 KiB below the hardware's, has a page that the hardware's has not. */
+START_TEST(short_aged_page)
+{
+	put32(0x4000 + 4, BASE + 0x3800 + 1);			/* 0x00100000: table */
+	put32(0x3800 + 3 * 4, 0);
+	put32(0x3000 + 3 * 4, (BASE + 0x12000) | 0x341);	/* present, the program's, not young */
+	hole(0x00103004, 0x00103000, 4096);
+	cpu.linux_tables = true;
+	maps(0x00103004, 0x00103000, BASE + 0x12000, 4096, "u");
+	put32(0x3000 + 3 * 4, (BASE + 0x12000) | 0xb41);	/* no access for anybody */
+	hole(0x00103004, 0x00103000, 4096);
+	put32(0x3000 + 3 * 4, (BASE + 0x12000) | 0x241);	/* the kernel's */
+	hole(0x00103004, 0x00103000, 4096);
+	put32(0x3000 + 3 * 4, 0x340);				/* swapped out */
+	hole(0x00103004, 0x00103000, 4096);
+	put32(0x3800 + 3 * 4, (BASE + 0x13000) | 0x33);		/* the hardware's own comes first */
+	maps(0x00103004, 0x00103000, BASE + 0x13000, 4096, "uw");
+}
+END_TEST
+
 START_TEST(short_split_between_ttbrs)
 {
 	cpu.tcr = 1;						/* below 2 GiB from an 8 KiB table in TTBR0 */
@@ -277,6 +297,7 @@ int main(void)
 	tcase_add_test(tc, short_sections);
 	tcase_add_test(tc, short_supersections);
 	tcase_add_test(tc, short_pages);
+	tcase_add_test(tc, short_aged_page);
 	tcase_add_test(tc, short_split_between_ttbrs);
 	tcase_add_test(tc, short_access_flag);
 	tcase_add_test(tc, long_descriptors);

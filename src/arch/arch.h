@@ -41,6 +41,11 @@ struct ost_cpu_state {
 	uint64_t sp_svc;		/* Armv7: SP of SVC mode where it was halted in another; 0 not known */
 	uint64_t tpidrprw, tpidruro;	/* TPIDRPRW/TPIDRURO, or TPIDR_EL1 (_EL2 where the kernel runs there)/SP_EL0 */
 	uint64_t mpidr, midr;
+	/*
+	 * The low tables are Linux's for a program, and pages count that Linux has taken from the hardware for a while to
+	 * see whether they are used (Armv7, short descriptors). Set by nobody but who means to read so.
+	 */
+	bool linux_tables;
 };
 
 /* One step of a mapping: what a virtual address translates to. */

@@ -47,11 +47,36 @@ static struct ost_status short_section(uint32_t d, uint32_t va, bool afe, struct
 	return ost_ok();
 }
 
-static struct ost_status short_page(struct ost_mem *phys, uint32_t table, uint32_t va, bool afe,
-		struct ost_mapping *ret)
+/*
+ * Armv7 has no place in its descriptors for what Linux wants to know of a page, so that Linux keeps a table of its own,
+ * with the page's address in the same bits, 2 KiB below the hardware's. To see whether a page is used it clears the
+ * hardware's descriptor; then its own says present (bit 0) and the program's (8), and not inaccessible (11).
+ */
+#define LINUX_TABLE_BELOW 2048u
+#define LINUX_HAS 0x101u
+#define LINUX_MASK 0x901u
+
+static struct ost_status aged_page(struct ost_mem *phys, uint64_t at, uint32_t va, struct ost_mapping *ret)
 {
 	uint32_t d;
-	OST_TRY(ost_mem_read_u32(phys, (table & ~0x3ffu) + (va >> 12 & 0xff) * 4, &d));
+	OST_TRY(ost_mem_read_u32(phys, at - LINUX_TABLE_BELOW, &d));
+	if ((d & LINUX_MASK) != LINUX_HAS) {
+		set_hole(ret, va, 4096);
+		return unmapped(va);
+	}
+	*ret = (struct ost_mapping){ .va = va & ~0xfffu, .pa = d & ~0xfffu, .len = 4096, .user = true };
+	return ost_ok();
+}
+
+static struct ost_status short_page(struct ost_mem *phys, uint32_t table, uint32_t va, const struct ost_cpu_state *regime,
+		struct ost_mapping *ret)
+{
+	uint64_t at = (table & ~0x3ffu) + (va >> 12 & 0xff) * 4;
+	uint32_t d;
+	OST_TRY(ost_mem_read_u32(phys, at, &d));
+	if (!d && regime->linux_tables) {
+		return aged_page(phys, at, va, ret);
+	}
 	if (!(d & 3)) {
 		set_hole(ret, va, 4096);
 		return unmapped(va);
@@ -61,7 +86,7 @@ static struct ost_status short_page(struct ost_mem *phys, uint32_t table, uint32
 	ret->len = small ? 4096 : 65536;
 	ret->va = va & ~(ret->len - 1);
 	ret->pa = d & ~((uint32_t)ret->len - 1);
-	set_access(ret, (d >> 4 & 3) | (d >> 9 & 1) << 2, xn || (table >> 2 & 1), afe);
+	set_access(ret, (d >> 4 & 3) | (d >> 9 & 1) << 2, xn || (table >> 2 & 1), regime->sctlr & SCTLR_AFE);
 	return ost_ok();
 }
 
@@ -84,7 +109,7 @@ static struct ost_status walk_short(struct ost_mem *phys, const struct ost_cpu_s
 		set_hole(ret, va, 1u << 20);
 		return unmapped(va);
 	case 1:
-		return short_page(phys, d, va, afe, ret);
+		return short_page(phys, d, va, regime, ret);
 	default:
 		return short_section(d, va, afe, ret);
 	}

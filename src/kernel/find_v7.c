@@ -132,6 +132,7 @@ static struct ost_status open_memory(struct ost_mem *phys, const struct ost_cpu_
 static void user_regime(struct ost_cpu_state *regime, uint64_t pgd)
 {
 	regime->ttbr0 = pgd;
+	regime->linux_tables = !(regime->tcr >> 31 & 1);
 	regime->tcr &= regime->tcr >> 31 & 1 ? ~UINT64_C(0x87) : ~UINT64_C(0x10);
 }
 

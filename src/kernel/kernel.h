@@ -76,8 +76,8 @@ struct ost_status ost_kernel_current(struct ost_kernel *kernel, const struct ost
 struct ost_status ost_kernel_task(struct ost_kernel *kernel, uint64_t addr, struct ost_task *ret) OST_CHECK;
 /*
  * How the user memory of the task at addr translates: cpu's registers with TTBR0 from the task's mm, for an ost_vm.
- * Needed where the kernel takes the program's table away while it runs itself (LPAE since 6.9), and for tasks that are
- * not current. OST_ERR_NOT_FOUND for a kernel thread.
+ * Needed where the kernel takes the program's table away while it runs itself (LPAE since 6.9) or a page from it to see
+ * whether it is used, and for tasks that are not current. OST_ERR_NOT_FOUND for a kernel thread.
  */
 struct ost_status ost_kernel_user_regime(struct ost_kernel *kernel, const struct ost_cpu_state *cpu, uint64_t addr,
 		struct ost_cpu_state *ret) OST_CHECK;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The stub's code (contrib/loaders/openst) as the host places it: bytes, and where in them the host writes. */
+#ifndef OPENST_TRACE_STUB_H
+#define OPENST_TRACE_STUB_H
+
+#include <stddef.h>
+
+#include "arch/layout.h"
+#include "base/stub_abi.h"
+
+#define OST_STUB_OUT_WORDS 8u	/* room for the displaced instruction and the way back */
+
+/* A hook. Offsets in the code, OST_NO_OFFSET: it has none. */
+struct ost_stub_hook {
+	uint32_t fast, comm, slow;	/* ways in: by tgid, the same with renaming calls looked at, every task */
+	/*
+	 * Words to write. arm64: mov x11, Xn and mov x1, Xn with the register that holds pt_regs. arm: mov lr, r9 or
+	 * ldr lr, [r9, #n], and the same to r3, for the current task; CHILD: up to 4 words that find it, into the second.
+	 */
+	uint32_t first, second;
+	uint32_t out;			/* OST_STUB_OUT_WORDS words */
+};
+
+struct ost_stub_image {
+	const uint32_t *code;		/* words as in memory of a little-endian core */
+	size_t words;
+	uint32_t ctl;			/* the control block's address, 8 bytes; aligned to 8 */
+};
+
+const struct ost_stub_image *ost_stub_image(enum ost_isa isa);
+/* OST_ERR_UNSUPPORTED: the image has no hook for such a point. */
+struct ost_status ost_stub_hook(enum ost_isa isa, const struct ost_point *point, struct ost_stub_hook *ret) OST_CHECK;
+
+#endif /* OPENST_TRACE_STUB_H */

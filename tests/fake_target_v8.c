@@ -94,6 +94,32 @@ static uint8_t *bytes_at(struct fake8_target *fake, unsigned int el, uint32_t ps
 	return page->bytes + (va & 4095);
 }
 
+static struct fake8_page *find_phys(struct fake8_target *fake, uint64_t addr)
+{
+	for (unsigned int i = 0; i < fake->pages; i++) {
+		if (FAKE8_PHYS(fake->page[i].va) == (addr & ~4095ull))
+			return &fake->page[i];
+	}
+	return NULL;
+}
+
+/* By the MEM-AP, behind the caches. */
+static void write_phys(struct fake8_target *fake, uint32_t addr, uint32_t val)
+{
+	struct fake8_page *page = find_phys(fake, addr);
+	uint8_t *line;
+
+	if (!page) {
+		fault(fake, "memory is written where none is", addr);
+		return;
+	}
+	line = &page->line[(addr & 4095) / 64];
+	if (*line & FAKE8_DIRTY)
+		fault(fake, "memory is written that a cache has newer data of", addr);
+	*line |= FAKE8_STALE_DATA | FAKE8_STALE_CODE;
+	ost_put_le32(page->bytes + (addr & 4095), val);
+}
+
 /* ---- exceptions and levels in Debug state ---- */
 
 static void lose_syndromes(struct fake8_target *fake, struct fake8_core *c)
@@ -217,11 +243,34 @@ static bool load(struct fake8_target *fake, struct fake8_core *c, uint32_t insn)
 	return true;
 }
 
+/* DC CIVAC, IC IVAU; instructions come anew from the data caches' side. */
+static bool cache_insn(struct fake8_target *fake, struct fake8_core *c, uint32_t insn)
+{
+	bool code = (insn & ~31u) == 0xd50b7520;
+	struct fake8_page *page;
+	uint8_t *line;
+
+	if ((insn & ~31u) != 0xd50b7e20 && !code)
+		return false;
+	page = c->el ? find_page(fake, c->s.x[insn & 31]) : NULL;
+	if (!page) {
+		take_abort(fake, c);
+		return true;
+	}
+	line = &page->line[(c->s.x[insn & 31] & 4095) / 64];
+	if (!code)
+		*line &= (uint8_t)~(FAKE8_DIRTY | FAKE8_STALE_DATA);
+	else if (!(*line & FAKE8_STALE_DATA))
+		*line &= (uint8_t)~FAKE8_STALE_CODE;
+	return true;
+}
+
 static void execute_a64(struct fake8_target *fake, struct fake8_core *c, uint32_t insn)
 {
 	int done;
 
-	if (dtr_insn(fake, c, insn) || insn == 0xd503201f)
+	if (dtr_insn(fake, c, insn) || cache_insn(fake, c, insn) || insn == 0xd503201f || insn == 0xd5033f9f
+			|| insn == 0xd5033fdf)
 		return;
 	if (insn == 0x910003ea) {
 		c->s.x[10] = c->el ? c->s.sp : c->s.sp_el0;
@@ -344,6 +393,8 @@ static uint32_t insn_at(struct fake8_target *fake, uint64_t pc)
 {
 	struct fake8_page *page = find_page(fake, pc);
 
+	if (page && (page->line[(pc & 4095) / 64] & FAKE8_STALE_CODE))
+		fault(fake, "a core executes what its instruction cache still has", pc);
 	return page ? ost_le32(page->bytes + (pc & 4095)) : 0xd503201f;
 }
 
@@ -481,6 +532,72 @@ static void check_restart(struct fake8_target *fake, struct fake8_core *c)
 	compare(fake, c, &expect);
 }
 
+/* ---- a function of the kernel ---- */
+
+static void enter_function(struct fake8_target *fake, struct fake8_core *c)
+{
+	const struct fake8_state *was = &c->stopped;
+	bool kept = was->sp == c->s.sp && was->sp_el0 == c->s.sp_el0 && was->pstate == c->s.pstate;
+
+	for (unsigned int i = 19; i < 30; i++)
+		kept = kept && was->x[i] == c->s.x[i];
+	if (!kept)
+		fault(fake, "a function is called on another stack, or with other registers than arguments", c->s.pc);
+	if (fake->task_away)
+		fault(fake, "a function is called twice", c->s.pc);
+	memcpy(fake->function.x, c->s.x, sizeof(fake->function.x));
+	fake->function.calls++;
+	fake->task = *was;
+	fake->task_lr = c->s.x[30];
+	fake->task_away = true;
+	fake->task_wait = fake->function.polls;
+	c->arrived = false;
+	c->status = RUNNING;
+	c->wait = c->delay;
+}
+
+static void take_task(struct fake8_target *fake, struct fake8_core *c)
+{
+	const struct fake8_state *task = &fake->task;
+
+	memcpy(c->s.x, task->x, sizeof(c->s.x));
+	c->s.sp = task->sp;
+	c->s.pc = task->pc;
+	c->s.pstate = task->pstate;
+	c->s.sp_el0 = task->sp_el0;
+	c->s.contextid = task->contextid;
+}
+
+/* At its return address it goes round until a breakpoint stops it. */
+static void return_on(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+	struct fake8_state other = c->s, expect;
+
+	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived)
+		return;
+	if (fake->task_wait) {
+		fake->task_wait--;
+		return;
+	}
+	take_task(fake, c);
+	expect = c->s;
+	for (unsigned int i = 0; i < 19; i++)
+		c->s.x[i] = junk64(fake);
+	c->s.x[0] = fake->function.result;
+	c->s.x[30] = c->s.pc = fake->task_lr;
+	if (insn_at(fake, c->s.pc) != 0x14000000)
+		fault(fake, "a function returns to where no code is", c->s.pc);
+	if (!breaks(fake, c)) {
+		c->s = other;
+		return;
+	}
+	stop(c, BREAKPOINT);
+	c->stopped = expect;
+	c->arrived = true;
+	fake->task_away = false;
+}
+
 static void one_step(struct fake8_target *fake, struct fake8_core *c)
 {
 	if ((c->edscr & INTDIS) != INTDIS)
@@ -505,6 +622,10 @@ static void restart(struct fake8_target *fake, unsigned int core)
 		fault(fake, "restart in memory access mode", c->edscr);
 	c->s.pc = c->dlr;
 	c->s.pstate = c->dspsr;
+	if (fake->function.pc && c->s.pc == fake->function.pc) {
+		enter_function(fake, c);
+		return;
+	}
 	/* stopped again before it executed anything: what it is to be compared with stays */
 	c->unmoved = c->s.pc == c->stopped.pc && breaks(fake, c);
 	if (!c->unmoved)
@@ -598,6 +719,7 @@ static uint32_t read_edscr(struct fake8_target *fake, unsigned int core)
 {
 	struct fake8_core *c = &fake->core[core];
 
+	return_on(fake, core);
 	if (!fake8_halted(c)) {
 		if (c->wait)
 			c->wait--;
@@ -747,6 +869,10 @@ static void do_op(struct fake8_target *fake, const struct fake8_op *op)
 		return;
 	}
 	fake->accesses++;
+	if (op->kind == FAKE8_MEM) {
+		write_phys(fake, op->off, op->val);
+		return;
+	}
 	if (op->kind == FAKE8_READ)
 		val = read_reg(fake, op->core, op->off);
 	else if (op->kind == FAKE8_WRITE)
@@ -781,6 +907,16 @@ static void fake8_cti_write(void *ctx, unsigned int core, uint32_t off, uint32_t
 	queue(ctx, (struct fake8_op){ .kind = FAKE8_CTI, .core = core, .off = off, .val = val });
 }
 
+static void fake8_mem_write(void *ctx, uint64_t addr, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+
+	if ((addr & 3) || (len & 3))
+		fault(ctx, "a write of memory that is no words", addr);
+	for (size_t i = 0; i < len; i += 4)
+		queue(ctx, (struct fake8_op){ .kind = FAKE8_MEM, .off = (uint32_t)(addr + i), .val = ost_le32(from + i) });
+}
+
 static void fake8_idle(void *ctx, unsigned int tck)
 {
 	queue(ctx, (struct fake8_op){ .kind = FAKE8_IDLE, .val = tck });
@@ -798,7 +934,7 @@ static bool answers(const struct fake8_target *fake, const struct fake8_op *op)
 {
 	uint32_t prsr = fake->core[op->core].prsr;
 
-	if (op->kind == FAKE8_IDLE || op->off == 0x314 || op->off == 0xfb8)
+	if (op->kind == FAKE8_IDLE || op->kind == FAKE8_MEM || op->off == 0x314 || op->off == 0xfb8)
 		return true;
 	return op->kind == FAKE8_CTI ? prsr & 1 : (prsr & 0x61) == 1;
 }
@@ -829,6 +965,24 @@ static struct ost_status fake8_flush(void *ctx)
 	return fails ? ost_error(OST_ERR_LINK, "the link is down") : ost_ok();
 }
 
+struct ost_status fake8_read_phys(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct fake8_target *fake = ctx;
+	uint8_t *out = buf;
+
+	fake->flushes++;
+	if (fails_now(fake))
+		return ost_error(OST_ERR_LINK, "the link is down");
+	for (size_t i = 0; i < len; i++) {
+		struct fake8_page *page = find_phys(fake, addr + i);
+
+		if (!page)
+			return ost_error_at(OST_ERR_FAULT, "no memory there", addr + i);
+		out[i] = page->bytes[(addr + i) & 4095];
+	}
+	return ost_ok();
+}
+
 static uint64_t fake8_now(void *ctx)
 {
 	struct fake8_target *fake = ctx;
@@ -840,6 +994,7 @@ static const struct ost_target_ops fake8_ops = {
 	.reg_read = fake8_reg_read,
 	.reg_write = fake8_reg_write,
 	.cti_write = fake8_cti_write,
+	.mem_write = fake8_mem_write,
 	.idle = fake8_idle,
 	.flush = fake8_flush,
 	.now_ns = fake8_now,

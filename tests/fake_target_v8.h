@@ -68,12 +68,31 @@ struct fake8_page {
 	uint64_t va;
 	bool user;
 	uint8_t bytes[4096];
+	uint8_t line[64];			/* FAKE8_DIRTY ...: what the cores' caches have of each 64 bytes */
+};
+
+/* Physical addresses are the low bits of the kernel's. */
+#define FAKE8_PHYS(va) ((va) & 0x7fffffffu)
+enum {
+	FAKE8_DIRTY = 1,			/* would be written over what the MEM-AP writes */
+	FAKE8_STALE_DATA = 2,
+	FAKE8_STALE_CODE = 4,
+};
+
+/* A function of the kernel, that a core may be sent into while it is stopped: it may sleep and return elsewhere. */
+struct fake8_function {
+	uint64_t pc;				/* 0: none */
+	uint64_t result;
+	unsigned int to;			/* core it returns on */
+	unsigned int polls;			/* of that core, until it does */
+	unsigned int calls;
+	uint64_t x[8];				/* as it was called */
 };
 
 struct fake8_op {
-	enum { FAKE8_READ, FAKE8_WRITE, FAKE8_CTI, FAKE8_IDLE } kind;
+	enum { FAKE8_READ, FAKE8_WRITE, FAKE8_CTI, FAKE8_IDLE, FAKE8_MEM } kind;
 	unsigned int core;
-	uint32_t off, val;
+	uint32_t off, val;			/* memory: the address */
 	uint32_t *ret;
 };
 
@@ -82,6 +101,11 @@ struct fake8_target {
 	struct fake8_core core[FAKE8_CORES];
 	struct fake8_page page[FAKE8_PAGES];
 	unsigned int pages;
+	struct fake8_function function;
+	struct fake8_state task;		/* that is in it, as it is to go on */
+	uint64_t task_lr;
+	bool task_away;
+	unsigned int task_wait;
 	struct fake8_op op[FAKE8_OPS];
 	unsigned int ops;
 	uint64_t now;				/* ns; each flush takes 100,000 */
@@ -103,6 +127,8 @@ struct fake8_page *fake8_page(struct fake8_target *fake, uint64_t va, bool user)
 void fake8_write(struct fake8_target *fake, uint64_t va, const void *bytes, size_t len);
 void fake8_write32(struct fake8_target *fake, uint64_t va, uint32_t val);
 void fake8_write64(struct fake8_target *fake, uint64_t va, uint64_t val);
+/* Physical memory, as an ost_mem reads it: a flush for each call. */
+struct ost_status fake8_read_phys(void *ctx, uint64_t addr, void *buf, size_t len);
 /* Append a place; returns it for the registers to be filled in. Registers start as the core's. */
 struct fake8_state *fake8_place(struct fake8_target *fake, unsigned int core, uint64_t pc);
 /* Let a core run from where it is until something stops it. */

@@ -25,6 +25,12 @@ struct ost_target_ops {
 	void (*reg_write)(void *ctx, unsigned int core, uint32_t off, uint32_t val);
 	/* The same for core's cross-trigger interface (Armv8); NULL where the target has none. */
 	void (*cti_write)(void *ctx, unsigned int core, uint32_t off, uint32_t val);
+	/*
+	 * Queue writing len bytes of physical memory at addr by the MEM-AP, both multiples of 4: each word at once, in
+	 * order, past the cores' caches. buf is copied. A word that could be read can be written to; that it took is seen
+	 * by reading it back. NULL where there is no such access.
+	 */
+	void (*mem_write)(void *ctx, uint64_t addr, const void *buf, size_t len);
 	/* Queue tck clocks with the TAP in Run-Test/Idle (JTAG; nothing on SWD). */
 	void (*idle)(void *ctx, unsigned int tck);
 	/*

@@ -227,19 +227,10 @@ static uint64_t adapter_now_ns(void *ctx)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static const struct ost_target_ops adapter_ops = {
-	.reg_read = adapter_reg_read,
-	.reg_write = adapter_reg_write,
-	.cti_write = adapter_cti_write,
-	.idle = adapter_idle,
-	.flush = adapter_flush,
-	.now_ns = adapter_now_ns,
-};
-
 /* ---- physical memory by the MEM-AP ---- */
 
-/* Queue and run the read of n words that lie in one block of the address register. */
-static struct ost_status read_block(struct ost_adapter *a, uint64_t addr, uint32_t *words, size_t n)
+/* Queue setting up for words that lie in one block of the address register. */
+static void queue_words_at(struct ost_adapter *a, uint64_t addr)
 {
 	struct adiv5_ap *ap = a->memory;
 	uint32_t csw = ap->csw_default | CSW_32BIT | CSW_ADDRINC_SINGLE;
@@ -252,8 +243,45 @@ static struct ost_status read_block(struct ost_adapter *a, uint64_t addr, uint32
 	note(a, dap_queue_ap_write(ap, MEM_AP_REG_TAR(ap->dap), (uint32_t)addr));
 	if (is_64bit_ap(ap))
 		note(a, dap_queue_ap_write(ap, MEM_AP_REG_TAR64(ap->dap), (uint32_t)(addr >> 32)));
+}
+
+static bool is_reached(const struct ost_adapter *a, uint64_t addr, size_t len)
+{
+	return is_64bit_ap(a->memory) || !(addr >> 32 || (addr + len - 1) >> 32);
+}
+
+static void adapter_mem_write(void *ctx, uint64_t addr, const void *buf, size_t len)
+{
+	struct ost_adapter *a = ctx;
+	const uint8_t *from = buf;
+
+	if (!is_reached(a, addr, len)) {
+		note(a, ERROR_TARGET_TRANSLATION_FAULT);
+		return;
+	}
+	for (size_t i = 0; i < len; i += 4) {
+		if (!i || !((addr + i) & (TAR_BLOCK - 1)))
+			queue_words_at(a, addr + i);
+		note(a, dap_queue_ap_write(a->memory, MEM_AP_REG_DRW(a->dap), ost_le32(from + i)));
+	}
+}
+
+static const struct ost_target_ops adapter_ops = {
+	.reg_read = adapter_reg_read,
+	.reg_write = adapter_reg_write,
+	.cti_write = adapter_cti_write,
+	.mem_write = adapter_mem_write,
+	.idle = adapter_idle,
+	.flush = adapter_flush,
+	.now_ns = adapter_now_ns,
+};
+
+/* Queue and run the read of n words that lie in one block of the address register. */
+static struct ost_status read_block(struct ost_adapter *a, uint64_t addr, uint32_t *words, size_t n)
+{
+	queue_words_at(a, addr);
 	for (size_t i = 0; i < n; i++)
-		note(a, dap_queue_ap_read(ap, MEM_AP_REG_DRW(ap->dap), &words[i]));
+		note(a, dap_queue_ap_read(a->memory, MEM_AP_REG_DRW(a->dap), &words[i]));
 	if (!ost_failed(adapter_flush(a)))
 		return ost_ok();
 	return ost_error_at(OST_ERR_FAULT,
@@ -267,7 +295,7 @@ static struct ost_status adapter_read_phys(void *ctx, uint64_t addr, void *buf, 
 	uint32_t words[TAR_BLOCK / 4];
 	uint8_t bytes[TAR_BLOCK];
 
-	if (!is_64bit_ap(a->memory) && (addr >> 32 || (addr + len - 1) >> 32))
+	if (!is_reached(a, addr, len))
 		return ost_error_at(OST_ERR_FAULT, "the MEM-AP reaches 32-bit physical addresses only", addr);
 	while (len) {
 		uint64_t first = addr & ~3ull;

@@ -82,6 +82,12 @@ struct ost_core_frame {
 	uint8_t *buf;				/* out */
 };
 
+/* Whose copies of memory go, when the host has written or is to write behind the core's back. */
+enum ost_core_caches {
+	OST_CORE_CACHES_DATA,
+	OST_CORE_CACHES_CODE,			/* data, then instructions */
+};
+
 struct ost_core;
 
 struct ost_core_ops {
@@ -150,6 +156,20 @@ struct ost_core_ops {
 	struct ost_status (*restore)(struct ost_core *core);
 	/* Restart a core at the PC it stopped at, with every register as it was. 1 flush. */
 	struct ost_status (*restart)(struct ost_core *core);
+	/*
+	 * Give a core that is stopped in the kernel other registers: those of mask (general ones, PC and PSR; x10 among
+	 * them), from there on its own for every other operation. 1 flush. After a failure of the link some of them may be
+	 * set; it may be called again. NULL where the architecture lacks it, as maintain.
+	 */
+	struct ost_status (*set)(struct ost_core *core, uint64_t mask, const uint64_t *reg);
+	/*
+	 * Have a core that is stopped in the kernel clean and invalidate its caches, and those of all cores that share
+	 * them, to the point of coherency over [addr, addr + len) of its virtual memory; line: the smallest line of a
+	 * cache, bytes. Other cores see code that was exchanged once they were stopped and restarted. 1 flush for 1024
+	 * lines, twice for code. May be called again.
+	 */
+	struct ost_status (*maintain)(struct ost_core *core, enum ost_core_caches caches, uint64_t addr, uint64_t len,
+			uint32_t line);
 	/* Breakpoint units: all of them, 1 flush. */
 	struct ost_status (*read_units)(struct ost_core *core, uint64_t *bvr, uint32_t *bcr);
 	/* Also noted in unit_bvr[] and unit_bcr[], which are what a unit that was borrowed for a step gets back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One Armv8 core with an AArch64 kernel through its external debug registers (ARM DDI 0487, part H): core.h says what
- * its operations do. The inside of core_v8.c, state_v8.c and pass_v8.c.
+ * its operations do. The inside of core_v8.c, state_v8.c, alter_v8.c and pass_v8.c.
  *
  * While a core is stopped x10 to x13 serve as scratch. They are dead at every point of a syscall's way, by the
  * procedure call standard, and not put back there. A read without a frame, of a stop that may be somebody else's,
@@ -66,7 +66,7 @@ struct ost_v8_core {
 /* Pure: what the A64 instruction insn at addr calls for. */
 struct ost_core_pass ost_v8_classify(uint64_t addr, uint32_t insn);
 
-/* Between core_v8.c and state_v8.c ------------------------------------------------------------------------------- */
+/* Between core_v8.c, state_v8.c and alter_v8.c ------------------------------------------------------------------------------- */
 
 #define OST_V8_DTRRX 0x080u
 #define OST_V8_EDITR 0x084u
@@ -121,6 +121,9 @@ struct ost_status ost_v8_read_regs(struct ost_v8_core *core, uint64_t mask, stru
 /* Debug request to this core alone. OST_ERR_STATE when it does not stop within OST_V8_HALT_NS; it is withdrawn then. */
 struct ost_status ost_v8_halt(struct ost_v8_core *core) OST_CHECK;
 struct ost_status ost_v8_open(struct ost_v8_core *core, const struct ost_target *target, unsigned int n) OST_CHECK;
+struct ost_status ost_v8_set(struct ost_core *base, uint64_t mask, const uint64_t *reg) OST_CHECK;
+struct ost_status ost_v8_maintain(struct ost_core *base, enum ost_core_caches caches, uint64_t addr, uint64_t len,
+		uint32_t line) OST_CHECK;
 struct ost_status ost_v8_read_state(const struct ost_target *target, unsigned int n, struct ost_cpu_state *ret)
 	OST_CHECK;
 

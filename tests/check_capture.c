@@ -149,6 +149,25 @@ START_TEST(strings_want_piece_by_piece)
 }
 END_TEST
 
+/* Of a string that somebody else has cut out there are no more bytes than those up to its end. */
+START_TEST(strings_end_where_they_end)
+{
+	char buf[64];
+	size_t len;
+	bool ended;
+	ck_assert_int_eq(ost_capture_add(capture, 0x3000, "abc", 4).code, OST_OK);
+	ck_assert_int_eq(ost_mem_read_string(ost_capture_mem(capture), 0x3000, buf, 63, &len, &ended).code, OST_OK);
+	ck_assert(ended);
+	ck_assert_uint_eq(len, 3);
+	ck_assert_str_eq(buf, "abc");
+	ck_assert_int_eq(ost_mem_read_string(ost_capture_mem(capture), 0x3001, buf, 63, &len, &ended).code, OST_OK);
+	ck_assert_str_eq(buf, "bc");
+	ck_assert_int_eq(ost_capture_add(capture, 0x4000, "abc", 3).code, OST_OK);
+	ck_assert_int_eq(ost_mem_read_string(ost_capture_mem(capture), 0x4000, buf, 63, &len, &ended).code, OST_ERR_FAULT);
+	ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
 START_TEST(bounds_are_kept)
 {
 	ck_assert_int_eq(ost_capture_add(capture, UINT64_MAX - 1, "abc", 3).code, OST_ERR_ARGUMENT);
@@ -207,6 +226,7 @@ int main(void)
 	tcase_add_test(tc, wants_are_taken_in_parts);
 	tcase_add_test(tc, wants_are_bounded);
 	tcase_add_test(tc, strings_want_piece_by_piece);
+	tcase_add_test(tc, strings_end_where_they_end);
 	tcase_add_test(tc, bounds_are_kept);
 	tcase_add_test(tc, can_be_walked_and_reset);
 	tcase_add_test(tc, many_extents_keep_their_bytes);

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef FIXTURE_PLAN
+#include "plan_fixture.h"
+#endif
+
 #define ROUNDS_MAX 64u
 #define PAGE 4096u
 
@@ -26,6 +30,8 @@ void fixture_init(struct fixture *f, const struct ost_decoder_options *options)
 	memset(f, 0, sizeof(*f));
 	ck_assert(!ost_failed(ost_writer_create("text", &(struct ost_writer_options){ .column = 1 }, &sink, &f->writer)));
 	ck_assert(!ost_failed(ost_decoder_create(options, &f->decoder)));
+	if (options)
+		f->options = *options;
 	ck_assert(!ost_failed(ost_capture_create(&f->event.at_entry)));
 	ck_assert(!ost_failed(ost_capture_create(&f->event.at_exit)));
 	ost_record_init(&f->record);
@@ -84,6 +90,19 @@ static bool page_there(const struct fixture *f, uint64_t addr, bool exit)
 			return true;
 	}
 	return false;
+}
+
+bool fixture_read(const struct fixture *f, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *bytes = buf;
+
+	memset(bytes, 0, len);
+	for (size_t i = 0; i < len; i++) {
+		if (!page_there(f, addr + i, f->reads_exit))
+			return false;
+		byte_at(f, addr + i, f->reads_exit, &bytes[i]);
+	}
+	return true;
 }
 
 static void serve(struct fixture *f, struct ost_capture *capture, const struct ost_range *want, bool exit)
@@ -164,6 +183,9 @@ const char *fixture_line(struct fixture *f, const char *call, const uint64_t *ar
 	ck_assert_uint_gt(f->text_len, 0);
 	ck_assert_int_eq(f->text[f->text_len - 1], '\n');
 	f->text[f->text_len - 1] = '\0';
+#ifdef FIXTURE_PLAN
+	plan_check_line(f);
+#endif
 	return f->text;
 }
 

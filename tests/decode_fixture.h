@@ -21,12 +21,14 @@ struct fixture_piece {
 
 struct fixture {
 	struct ost_decoder *decoder;
+	struct ost_decoder_options options;
 	struct ost_record record;
 	struct ost_event event;
 	struct fixture_piece pieces[FIXTURE_PIECES];
 	size_t n_pieces;
 	unsigned int rounds;		/* of the last decode */
 	uint64_t fetched;		/* bytes of the last decode */
+	bool reads_exit;		/* of which moment fixture_read() reads memory */
 	struct ost_writer *writer;	/* writes to text */
 	char text[65536];		/* the line of the last call */
 	size_t text_len;
@@ -39,6 +41,9 @@ void fixture_deinit(struct fixture *f);
 struct fixture_piece *fixture_put(struct fixture *f, uint64_t addr, const void *bytes, size_t len);
 /* Forget the memory. */
 void fixture_clear(struct fixture *f);
+
+/* All of it, or false. */
+bool fixture_read(const struct fixture *f, uint64_t addr, void *buf, size_t len);
 
 /* Decode the entry or the exit of a call by name. */
 const struct ost_record *fixture_entry(struct fixture *f, const char *call, const uint64_t *args);

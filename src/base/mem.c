@@ -182,6 +182,14 @@ struct ost_status ost_mem_read_string(struct ost_mem *mem, uint64_t addr, char *
 	while (got <= max) {
 		size_t piece = string_piece(addr + got, got, max + 1);
 		struct ost_status status = ost_mem_read(mem, addr + got, buf + got, piece);
+		/* What is in front of the first byte that is not there may hold the end. */
+		if (status.code == OST_ERR_FAULT && status.addr - (addr + got) - 1 < piece - 1) {
+			size_t before = (size_t)(status.addr - (addr + got));
+			if (!ost_failed(ost_mem_read(mem, addr + got, buf + got, before)) && memchr(buf + got, 0, before)) {
+				piece = before;
+				status = ost_ok();
+			}
+		}
 		if (ost_failed(status)) {
 			buf[got] = 0;
 			*ret_len = got;

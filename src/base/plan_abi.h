@@ -38,8 +38,10 @@ enum ost_plan_kind {
 	OST_PLAN_IOVEC,			/* len pairs of pointer and length, at most array_max, and what they point to */
 	OST_PLAN_STRINGS,		/* pointers to strings up to a NULL, at most array_max + 1, and array_max strings */
 	OST_PLAN_POINTERS,		/* pointers up to a NULL, at most size of them */
-	/* Not copied but asked: false skips the next len ops. The question is about 32 bits of
-	 * argument `arg`; of its bits 7 to 14 those in flags count as 0. */
+	/*
+	 * Not copied but asked: false skips the next len ops. The question is about 32 bits of argument `arg`; of its bits
+	 * 7 to 14 those that flags has count as 0.
+	 */
 	OST_PLAN_IF_RANGE,		/* from size to at */
 	OST_PLAN_IF_EQUAL,		/* size | at << 16 */
 	OST_PLAN_IF_ANY,		/* has a bit of size | at << 16 */

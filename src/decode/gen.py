@@ -120,6 +120,7 @@ class Description:
         self.abi = abi
         self.units, self.sets, self.types, self.structs = {}, {}, {}, {}
         self.calls, self.raw, self.numbers, self.renames, self.absent = {}, {}, {}, {}, set()
+        self.copies, self.plain = {}, set()
         with open(path, encoding='utf-8') as f:
             self.text = f.read()
         for number, text in self.logical_lines(path):
@@ -201,6 +202,14 @@ class Description:
     def do_absent(self, rest):
         """Calls that the 64-bit kernel doesn't have for 32-bit programs."""
         self.absent |= set(rest.split())
+
+    def do_copy(self, rest):
+        head, *lines = rest.split('\n')
+        name, *ops = head.split(None, 1)
+        self.copies[name] = ([line.split() for line in ops + lines], self.where)
+
+    def do_plain(self, rest):
+        self.plain |= set(rest.split())
 
     def do_number(self, rest):
         for word in rest.split():
@@ -565,9 +574,15 @@ class Generator:
         out.append('static const struct ost_name ioctls[] = {')
         out += [f'\t{{ {v:#x}u, "{n}" }},' for v, n in self.ioctls]
         out.append('};')
+        for name, verbose in (('plan', False), ('plan_verbose', True)):
+            blob = Planner(self, verbose).blob()
+            out.append(f'static const _Alignas(4) uint8_t {name}[] = {{')
+            out += ['\t' + ' '.join(f'{b:#x},' for b in blob[i:i + 20]) for i in range(0, len(blob), 20)]
+            out.append('};')
         out += [f'const struct ost_table ost_table_{self.abi} = {{',
                 f'\tcalls, {len(self.calls)}, by_nr, {top}, types, sets, structs, errors, n_errors, '
-                f'ioctls, {len(self.ioctls)}, {self.word},', '};', '']
+                f'ioctls, {len(self.ioctls)}, {self.word},',
+                '\t{ plan, plan_verbose }, { sizeof(plan), sizeof(plan_verbose) },', '};', '']
         write_whole(path, out)
 
     def write_errors(self, out):
@@ -597,6 +612,221 @@ class Generator:
         write_whole(path, out)
 
 
+# Copy plans, base/plan_abi.h: kinds, flags, lengths.
+MEM, STRING, BUF, ARRAY, IOVEC, STRINGS, POINTERS, IF_RANGE, IF_EQUAL, IF_ANY = range(10)
+INNER, TOTAL_RET, SUCCESS, BITS, LEN32, RESTART, FAILED, PAGES = (1 << i for i in range(8))
+LEN_RET, LEN_BEHIND, LEN_WORD, LEN_NONE = 7, 8, 0x40, 0x7f
+ARG_SP, CALL_SP, PATH_MAX = 7, 1, 4095
+PLAN_MAGIC = 0x4e4c5031
+PLAN_NUMBERS = 1024
+# Numbers of which the kernel takes 32 bits, as in decode.c.
+NARROW = {'T_INT', 'T_UINT', 'T_XINT', 'T_UMODE', 'T_MODE', 'T_FD', 'T_DIRFD', 'T_UID', 'T_SIGNAL'}
+# Where something points to: a structure has none of these, or its plan would be short of it.
+POINTERS_OUT = {'T_PATH', 'T_STR', 'T_BUF', 'T_NUM_PTR', 'T_STRUCT_PTR', 'T_ARRAY', 'T_SIGSET'}
+
+
+class Planner:
+    """What each call's arguments point to, as ops for the stub."""
+
+    def __init__(self, generator, verbose):
+        self.g, self.verbose, self.word = generator, verbose, generator.word
+        for name, _, rows in generator.struct_rows:
+            for field, t, *_ in rows:
+                if generator.type_rows[t][0] in POINTERS_OUT:
+                    fail(f"structure {name}: no plan for what '{field}' points to")
+
+    def blob(self):
+        calls = [c for c in self.g.calls if c[1] < PLAN_NUMBERS]
+        numbers = max(c[1] for c in calls) + 1
+        start = (8 + 2 * numbers + 3) // 4
+        index, places, body = [0] * numbers, {}, b''
+        for call in calls:
+            plan = self.plan(*call)
+            if plan not in places:
+                places[plan] = start + len(body) // 4
+                body += plan
+            index[call[1]] = places[plan]
+        head = struct.pack(f'<IHH{numbers}H', PLAN_MAGIC, numbers, start + len(body) // 4, *index)
+        return head.ljust(4 * start, b'\0') + body
+
+    def plan(self, name, _, args, count, flags, _form, notes):
+        if 'CALL_RAW' in flags:
+            return struct.pack('4B', min(count, 7), 0, 0, 0)
+        self.args, self.name = args, name
+        self.entry, self.exit, self.sp = [], [], 0
+        self.registers = max((a[2] + (2 if 'ARG_PAIR' in a[3] else 1) for a in args), default=0)
+        for i, arg in enumerate(args):
+            self.argument(i, *self.g.type_rows[arg[1]], 'ARG_OUT' in arg[3])
+        if f'notes({notes[7:]})' in self.g.desc.copies:
+            self.described(f'notes({notes[7:]})', 0, True)
+        entry, leave = self.packed(self.entry), self.packed(self.exit)
+        return struct.pack('4B', self.registers, len(entry) // 8, len(leave) // 8, self.sp) + entry + leave
+
+    @staticmethod
+    def packed(ops):
+        """What has the same condition in a row is asked about once."""
+        out, i = b'', 0
+        while i < len(ops):
+            condition, n = ops[i][0], 1
+            while i + n < len(ops) and ops[i + n][0] == condition and condition:
+                n += 1
+            if condition:
+                kind, arg, flags, value = condition
+                out += struct.pack('<4BI', kind, arg, n, flags, value)
+            out += b''.join(struct.pack('<4B2H', *op) for _, op in ops[i:i + n])
+            i += n
+        return out
+
+    def argument(self, i, kind, size, ref, elem, fn, out):
+        reg = self.args[i][2]
+        if kind == 'T_SPECIAL':
+            name = fn[8:]
+            if name in self.g.desc.copies:
+                self.described(name, i, out)
+            elif size == 8 and name not in self.g.desc.plain:
+                fail(f"call {self.name}: special({name}) has no line 'copy', nor is it in one 'plain'")
+            return
+        if kind == 'T_PATH':
+            op = (STRING, LEN_NONE, 0, PATH_MAX)
+        elif kind == 'T_STR':
+            op = (STRING, LEN_NONE, 0, 0)
+        elif kind == 'T_BUF':
+            op = (BUF, *self.length_of(ref), 0)
+        elif kind == 'T_NUM_PTR':
+            op = (MEM, LEN_NONE, 0, size)
+        elif kind == 'T_ARRAY':
+            row = self.g.type_rows[int(elem)]
+            width = self.g.struct_rows[int(row[2])][1] if row[0] == 'T_STRUCT' else size
+            op = (ARRAY, *self.length_of(ref), width)
+        elif kind == 'T_SIGSET':
+            op = (MEM, LEN_NONE, 0, 8) if ref == 'REF_NONE' else (BUF, *self.length_of(ref), 8)
+        elif kind == 'T_STRUCT_PTR':
+            start, size = self.extent(int(ref))
+            if size:
+                self.add(out, None, (MEM, reg, LEN_NONE, SUCCESS if out else 0, size, start))
+            return
+        else:
+            return
+        self.add(out, None, (op[0], reg, op[1], op[2] | (SUCCESS if out else 0), op[3], 0))
+
+    def add(self, out, condition, op):
+        (self.exit if out else self.entry).append((condition, op))
+
+    def extent(self, index):
+        """What is shown of a structure: where it begins and how long it is. An address of its own costs 8 bytes."""
+        _, size, rows = self.g.struct_rows[index]
+        shown = [r for r in rows if self.verbose or 'FIELD_VERBOSE' not in r[4]]
+        if not shown or self.verbose:
+            return 0, size
+        start, end = min(r[2] for r in shown), max(r[2] + r[3] for r in shown)
+        return (start, end - start) if start > 8 else (0, end)
+
+    def length_of(self, ref):
+        if ref == 'REF_RET':
+            return LEN_RET, 0
+        return self.args[int(ref)][2], self.narrow(int(ref))
+
+    def narrow(self, index):
+        kind, size, *_ = self.g.type_rows[self.args[index][1]]
+        return LEN32 if kind in NARROW or (kind in ('T_FLAGS', 'T_ENUM', 'T_SPECIAL') and size == 4) else 0
+
+    # --- lines "copy" ---------------------------------------------------------------------------------------------
+    def bytes_of(self, text):
+        """8, w (a word), 3w+8."""
+        total = 0
+        for term in text.split('+'):
+            total += int(term[:-1] or 1) * self.word if term.endswith('w') else int(term, 0)
+        return total
+
+    def register(self, text, i):
+        """The register of an argument: its index, or +n, -n from i. Beyond what the call lists: the register itself."""
+        index = i + int(text) if text[0] in '+-' else int(text)
+        if index >= len(self.args):
+            self.registers = max(self.registers, index + 1)
+            return index, 0
+        return self.args[index][2], self.narrow(index)
+
+    def length(self, text, i):
+        if text == 'ret':
+            return LEN_RET, 0
+        if text.startswith('*'):
+            return LEN_BEHIND + self.register(text[1:], i)[0], LEN32
+        if text.startswith('@'):
+            offset, _, bits = text[1:].partition(':')
+            return LEN_WORD + self.bytes_of(offset) // self.word, LEN32 if bits else 0
+        return self.register(text, i)
+
+    def condition(self, text, i):
+        m = re.match(r'if\(([-+]?\d)(?:~(\w+))?([=&])(\w+)(?:\.\.(\w+))?\)$', text)
+        if not m:
+            return None
+        arg, low, high = self.register(m[1], i)[0], int(m[4], 0), int(m[5] or m[4], 0)
+        ignored = int(m[2] or '0', 0) >> 7
+        if m[3] == '&':
+            return IF_ANY, arg, ignored, low
+        if high > 0xffff:
+            return IF_EQUAL, arg, ignored, low
+        return IF_RANGE, arg, ignored, low | high << 16
+
+    def described(self, name, i, out):
+        ops, where = self.g.desc.copies[name]
+        for words in ops:
+            self.one(list(words), i, out, where)
+
+    def one(self, words, i, out, where):
+        condition, arg, at, flags = None, self.args[i][2] if i < len(self.args) else i, 0, 0
+        if words[0].startswith('if'):
+            condition = self.condition(words[0], i)
+            if not condition:
+                fail(f"{where}: no condition '{words[0]}'")
+            del words[0]
+        if words[0] in ('in', 'out'):
+            out = words.pop(0) == 'out'
+        if words[0] == 'inner':
+            flags, at, arg = INNER, self.bytes_of(words[1]), 0
+            del words[:2]
+        elif words[0] == 'from':
+            base, _, offset = words[1].partition('@')
+            at = self.bytes_of(offset) if offset else 0
+            if base == 'sp':
+                arg, self.sp = ARG_SP, CALL_SP
+            else:
+                arg = self.register(base, i)[0]
+            del words[:2]
+        when = {'always': 0, 'restart': RESTART, 'failed': FAILED}
+        flags |= TOTAL_RET if 'total' in words[1:] else 0
+        flags |= next((when[w] for w in words[1:] if w in when), SUCCESS if out else 0)
+        m = re.match(r'(\w+)(?:\((.*)\))?$', words[0])
+        found = self.kind(m[1], m[2].split(',') if m[2] else [], i) if m else None
+        if not found:
+            fail(f"{where}: cannot copy '{words[0]}'")
+        kind, length, more, size, start = found
+        if size is not None:
+            self.add(out, condition, (kind, arg, length, flags | more, size, at + start))
+
+    def kind(self, word, inner, i):
+        """Kind, length, flags, size (None: nothing there), and what is added to the address."""
+        if word == 'mem':
+            return MEM, LEN_NONE, 0, self.bytes_of(inner[-1 if self.verbose else 0]), 0
+        if word == 'struct':
+            start, size = self.extent(self.g.struct_index[self.g.desc.types.get(inner[0], inner[0])])
+            return MEM, LEN_NONE, 0, size or None, start
+        if word in ('string', 'path', 'strings', 'envp'):
+            kind = {'strings': STRINGS, 'envp': STRINGS if self.verbose else POINTERS}.get(word, STRING)
+            return kind, LEN_NONE, 0, {'path': PATH_MAX, 'envp': PATH_MAX + 1}.get(word, 0), 0
+        if word in ('buf', 'bits'):
+            return BUF, *self.combine(inner[0], i, BITS if word == 'bits' else 0), int(inner[1]) if inner[1:] else 0, 0
+        if word == 'array':
+            return ARRAY, *self.combine(inner[1], i, 0), self.bytes_of(inner[0]), 0
+        if word == 'pages':
+            return ARRAY, *self.combine(inner[0], i, PAGES), 1, 0
+        return (IOVEC, *self.combine(inner[0], i, 0), 0, 0) if word == 'iov' else None
+
+    def combine(self, text, i, flags):
+        length, more = self.length(text, i)
+        return length, more | flags
+
+
 def main():
     p = argparse.ArgumentParser(description='make the decoder\'s tables')
     p.add_argument('--abi', required=True, choices=sorted(WORD))
@@ -624,7 +854,8 @@ def main():
     if a.summary:
         full = [c for c in g.calls if 'CALL_RAW' not in c[4]]
         print(f'{len(g.calls)} calls, {len(full)} decoded, {sum(len(s[2]) for s in g.set_rows)} constants, '
-              f'{len(g.struct_rows)} structures, {len(g.ioctls)} ioctls')
+              f'{len(g.struct_rows)} structures, {len(g.ioctls)} ioctls, '
+              f'plans of {len(Planner(g, False).blob())} bytes')
         for name, _, entries, _ in g.set_rows:
             have = {n for _, n in entries}
             lost = [n for n, _ in g.set_names[name] if n not in have]

@@ -148,6 +148,8 @@ struct ost_table {
 	const struct ost_name *ioctls;		/* sorted by value */
 	size_t n_ioctls;
 	uint8_t word;				/* bytes of a register and a pointer */
+	const uint8_t *plan[2];			/* base/plan_abi.h; [1]: with what is only shown when everything is */
+	uint32_t plan_size[2];
 };
 
 #endif /* OPENST_DECODE_TABLE_H */

@@ -17,7 +17,11 @@
 #define PLAN_PAGE 4096u
 #define PLAN_BLOCK 16u			/* pointers that are read at once */
 /* Padding to place code in is scarce: nothing is there twice. */
+#ifdef __clang__
+#define PLAN_ONCE static __attribute__((noinline))
+#else
 #define PLAN_ONCE static __attribute__((noinline, noclone))
+#endif
 
 struct plan_walk {
 	void *ctx;

@@ -32,8 +32,12 @@ _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offset
 #endif
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
+#ifdef __clang__
+#define ONCE __attribute__((noinline))
+#else
 #define ONCE __attribute__((noinline, noclone))
-#define RARE __attribute__((noinline, noclone, cold))
+#endif
+#define RARE ONCE __attribute__((cold))
 
 static long plan_copy(void *ctx, void *dst, uintptr_t addr, uintptr_t len)
 {
@@ -337,7 +341,8 @@ static ONCE int emit(struct hit *hit, uint32_t kind, const uint8_t *body, uint32
 
 /* ---- identities ---- */
 
-static RARE void tell_ident(struct hit *hit, struct ost_stub_ident *slot)
+/* 0: it was dropped, and with it, uncounted, what it was to be told for. */
+static RARE int tell_ident(struct hit *hit, struct ost_stub_ident *slot)
 {
 	const uint32_t *comm = (const uint32_t *)(hit->task + hit->ctl->off_comm);
 	uint32_t was = __atomic_load_n(&slot->pid, __ATOMIC_RELAXED);
@@ -350,17 +355,18 @@ static RARE void tell_ident(struct hit *hit, struct ost_stub_ident *slot)
 	if (!emit(hit, OST_STUB_IDENT, 0, 0)) {
 		if (mine)
 			__atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
-		return;
+		return 0;
 	}
 	if (!mine)
-		return;
+		return 1;
 	for (int i = 0; i < 4; i++)
 		*(volatile uint32_t *)&slot->comm[i] = name[i];
 	__atomic_store_n(&slot->pid, hit->pid, __ATOMIC_RELEASE);
+	return 1;
 }
 
 /* Say who this is, unless the host was told already. */
-static ONCE void check_ident(struct hit *hit)
+static ONCE int check_ident(struct hit *hit)
 {
 	struct ost_stub_ident *slot = &hit->ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)];
 	const uint32_t *comm = (const uint32_t *)(hit->task + hit->ctl->off_comm);
@@ -371,9 +377,9 @@ static ONCE void check_ident(struct hit *hit)
 		/* Nobody has taken the place meanwhile. */
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (LIKELY(*(volatile uint32_t *)&slot->pid == hit->pid))
-			return;
+			return 1;
 	}
-	tell_ident(hit, slot);
+	return tell_ident(hit, slot);
 }
 
 /* ---- calls ---- */
@@ -435,8 +441,7 @@ static void entry(struct hit *hit, const uintptr_t *regs)
 			return;
 		hit->info |= OST_RECORD_HELD;
 	}
-	if (is_wanted(hit)) {
-		check_ident(hit);
+	if (is_wanted(hit) && LIKELY(check_ident(hit))) {
 		call = plan_find((const void *)(uintptr_t)ctl->plan[hit->second], hit->nr);
 		n = call ? call->args : stub_args(hit->abi);
 		stub_load_args(regs, hit->abi, hit->args, n);
@@ -472,7 +477,8 @@ static void leave(struct hit *hit, const uintptr_t *regs, uint32_t what)
 	hit->ret = stub_ret(regs, frame, what);
 	if (what & OST_HOOK_SKIPPED)
 		hit->info |= OST_RECORD_SKIPPED;
-	check_ident(hit);
+	if (!LIKELY(check_ident(hit)))
+		return;
 	late = *(volatile uint64_t *)retry_of(hit) == (uintptr_t)hit->task;
 	if (!LIKELY(!late))
 		*(volatile uint64_t *)retry_of(hit) = 0;
@@ -502,7 +508,8 @@ static void child(struct hit *hit)
 	if (!is_traced(hit))
 		return;
 	*(volatile uint64_t *)retry_of(hit) = 0;
-	tell_ident(hit, &ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)]);
+	if (!tell_ident(hit, &ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)]))
+		return;
 	hit->ret = (uintptr_t)parent;
 	emit(hit, OST_STUB_CHILD, 0, 0);
 }

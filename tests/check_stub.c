@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The stub's C code, compiled for this machine: a made-up task_struct and pt_regs, user memory that may fault, and what
+ * comes out of the ring by its reader. Pointers are 64 bits wide, as on an arm64 kernel.
+ */
+#include <check.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STUB_HOST
+
+#include "base/stub_abi.h"
+#include "frame_arm64.h"
+
+static __thread uint32_t machine_core;
+static void (*between)(void);		/* what happens while a record is being written */
+static void (*while_waiting)(void);
+static unsigned int cleans, pauses, irqs_on;
+static uint64_t ticks;
+
+static uint64_t stub_counter(void)
+{
+	void (*once)(void) = between;
+
+	if (once) {
+		between = NULL;
+		once();
+	}
+	return __atomic_add_fetch(&ticks, 1, __ATOMIC_RELAXED);
+}
+
+static uint32_t stub_mpidr(void)
+{
+	return 0x80000000 | machine_core << 8;
+}
+
+static void stub_pause(void)
+{
+	pauses++;
+	if (while_waiting)
+		while_waiting();
+}
+
+static uintptr_t stub_irqs_on(void)
+{
+	irqs_on++;
+	return 1;
+}
+
+static void stub_irqs_restore(uintptr_t was)
+{
+	irqs_on -= (unsigned int)was;
+}
+
+static void stub_forget(const void *p)
+{
+	(void)p;
+}
+
+static void stub_clean(const void *p)
+{
+	(void)p;
+	cleans++;
+}
+
+static void stub_clean_wait(void)
+{
+}
+
+#include "stub.c"
+
+#include "trace/ring.h"
+
+#define RING 65536u
+#define KEY 0x5a5a5a5u
+#define EXECVE 221u
+#define WRITE 64u
+#define OPENAT 56u
+#define READ 63u
+#define GETPPID 173u
+#define EXIT_GROUP 94u
+
+struct task {
+	uint32_t pid, tgid;
+	char comm[16];
+	struct task *parent;
+};
+
+static struct ost_stub_ctl *ctl;
+static uint64_t *ring_bytes;
+static struct ost_ring ring;
+static struct ost_ring_record seen[512];
+static uint8_t bodies[512][4096];
+static unsigned int n_seen;
+static uintptr_t pt_regs[40];
+static uint32_t *blob;
+static uintptr_t bad_from, bad_to;	/* user memory that is not resident */
+
+static long copy_user(void *dst, uintptr_t addr, uintptr_t len)
+{
+	if (addr < 4096 || (addr < bad_to && addr + len > bad_from))
+		return -14;
+	memcpy(dst, (const void *)addr, len);
+	return 0;
+}
+
+/* As the kernel's: a string that is cut ends with a NUL of the copy's own, and its length is max. */
+static long copy_string(char *dst, uintptr_t addr, long max)
+{
+	for (long i = 0; i < max; i++) {
+		if (copy_user(dst + i, addr + (uintptr_t)i, 1))
+			return -14;
+		if (!dst[i])
+			return i + 1;
+	}
+	dst[max - 1] = 0;
+	return max;
+}
+
+/* ---- plans ---- */
+
+static uint32_t blob_used;
+
+static void plan(uint32_t nr, struct ost_plan_call call, const struct ost_plan_op *ops)
+{
+	struct ost_plan_blob *b = (struct ost_plan_blob *)blob;
+	size_t n = (size_t)(call.entry + call.exit) * sizeof(*ops);
+
+	b->index[nr] = (uint16_t)(blob_used / 4);
+	memcpy((uint8_t *)blob + blob_used, &call, 4);
+	if (n)
+		memcpy((uint8_t *)blob + blob_used + 4, ops, n);
+	blob_used += 4 + (uint32_t)n;
+}
+
+static void setup(void)
+{
+	struct ost_plan_blob *b;
+
+	ctl = aligned_alloc(OST_STUB_LINE, sizeof(*ctl));
+	memset(ctl, 0, sizeof(*ctl));
+	ring_bytes = calloc(1, RING);
+	blob = calloc(1, 16384);
+	b = (struct ost_plan_blob *)blob;
+	b->magic = OST_PLAN_MAGIC;
+	b->numbers = 300;
+	blob_used = 8 + 600;
+	ctl->off_pid = offsetof(struct task, pid);
+	ctl->off_tgid = offsetof(struct task, tgid);
+	ctl->off_comm = offsetof(struct task, comm);
+	ctl->off_parent = offsetof(struct task, parent);
+	ctl->off_orig_r0 = 34 * 8;
+	ctl->flags = OST_STUB_FOLLOW | OST_STUB_COUNTER;
+	ctl->ring = (uintptr_t)ring_bytes;
+	ctl->ring_size = RING;
+	ctl->key = KEY;
+	ctl->core_mul = 1u << 16;	/* affinity 1 to the top */
+	ctl->core_shift = 24;
+	ctl->string_max = 128;
+	ctl->buffer_max = 32;
+	ctl->array_max = 32;
+	ctl->record_max = 4096;
+	ctl->line = 64;
+	ctl->wait_ticks = 50;
+	ctl->copy_user = (uintptr_t)copy_user;
+	ctl->copy_string = (uintptr_t)copy_string;
+	ctl->plan[0] = (uintptr_t)blob;
+	ctl->exit_group[0] = EXIT_GROUP;
+	ctl->recheck[0][0] = EXECVE;
+	ctl->recheck[0][1] = ctl->recheck[0][2] = EXECVE;
+	plan(GETPPID, (struct ost_plan_call){ 0, 0, 0, 0 }, NULL);
+	plan(OPENAT, (struct ost_plan_call){ 4, 1, 0, 0 }, (struct ost_plan_op[]){
+		{ OST_PLAN_STRING, 1, OST_PLAN_LEN_NONE, 0, 0, 0 } });
+	plan(WRITE, (struct ost_plan_call){ 3, 1, 0, 0 }, (struct ost_plan_op[]){ { OST_PLAN_BUF, 1, 2, 0, 0, 0 } });
+	plan(READ, (struct ost_plan_call){ 3, 0, 1, 0 }, (struct ost_plan_op[]){
+		{ OST_PLAN_BUF, 1, OST_PLAN_LEN_RET, OST_PLAN_SUCCESS, 0, 0 } });
+	ck_assert(!ost_failed(ost_ring_init(&ring, RING, KEY, 0)));
+	n_seen = cleans = pauses = irqs_on = 0;
+	bad_from = bad_to = 0;
+	between = while_waiting = NULL;
+	machine_core = 0;
+}
+
+static void teardown(void)
+{
+	ck_assert_uint_eq(ctl->inflight, 0);
+	ck_assert_uint_eq(irqs_on, 0);
+	free(ctl);
+	free(ring_bytes);
+	free(blob);
+}
+
+/* ---- calls ---- */
+
+static void hit(struct task *task, uint32_t kind, uint32_t abi)
+{
+	stub_hit(ctl, pt_regs, OST_HOOK(kind, abi), (const uint8_t *)task);
+}
+
+static void enter(struct task *task, uint32_t nr, uintptr_t a, uintptr_t b, uintptr_t c)
+{
+	memset(pt_regs, 0, sizeof(pt_regs));
+	pt_regs[0] = pt_regs[34] = a;
+	pt_regs[1] = b;
+	pt_regs[2] = c;
+	pt_regs[8] = nr;
+	hit(task, OST_STUB_ENTRY, 1);
+}
+
+static void leave_call(struct task *task, long ret)
+{
+	pt_regs[0] = (uintptr_t)ret;
+	hit(task, OST_STUB_EXIT, 1);
+}
+
+static struct ost_status take(void *ctx, const struct ost_ring_record *record)
+{
+	(void)ctx;
+	ck_assert_uint_lt(n_seen, 512);
+	ck_assert_uint_le(record->extents_len, 4096);
+	seen[n_seen] = *record;
+	if (record->extents_len)
+		memcpy(bodies[n_seen], record->extents, record->extents_len);
+	seen[n_seen].extents = bodies[n_seen];
+	n_seen++;
+	return ost_ok();
+}
+
+/* As the host does: read, parse, move tail. */
+static void drain(void)
+{
+	static uint8_t linear[RING];
+	uint32_t off, len, more, head = __atomic_load_n(&ctl->head, __ATOMIC_ACQUIRE);
+
+	ck_assert(!ost_failed(ost_ring_span(&ring, head, &off, &len, &more)));
+	memcpy(linear, (uint8_t *)ring_bytes + off, len);
+	memcpy(linear + len, ring_bytes, more);
+	ck_assert(!ost_failed(ost_ring_parse(&ring, linear, len + more, take, NULL)));
+	__atomic_store_n(&ctl->tail, ring.pos, __ATOMIC_RELEASE);
+	ck_assert_uint_eq(ring.torn, 0);
+}
+
+static const struct ost_ring_record *kind_at(unsigned int i, enum ost_stub_kind kind)
+{
+	ck_assert_uint_lt(i, n_seen);
+	ck_assert_int_eq(seen[i].kind, kind);
+	return &seen[i];
+}
+
+static struct task sh = { 100, 100, "sh", NULL }, other = { 200, 200, "other", &sh };
+
+START_TEST(plain_call)
+{
+	insert_tgid(ctl, 100);
+	machine_core = 3;
+	enter(&sh, GETPPID, 1, 2, 3);
+	leave_call(&sh, 42);
+	enter(&other, GETPPID, 1, 2, 3);
+	leave_call(&other, 42);
+	enter(&sh, 290, 1, 2, 3);
+	drain();
+	ck_assert_uint_eq(n_seen, 4);
+	ck_assert_str_eq(kind_at(0, OST_STUB_IDENT)->comm, "sh");
+	ck_assert_uint_eq(seen[0].task, (uintptr_t)&sh);
+	ck_assert_uint_eq(kind_at(1, OST_STUB_ENTRY)->args, 0);
+	ck_assert_uint_eq(seen[1].core, 3);
+	ck_assert_uint_eq(kind_at(2, OST_STUB_EXIT)->ret, 42);
+	ck_assert_uint_eq(seen[2].nr, GETPPID);
+	/* not in the plan: all argument registers */
+	ck_assert_uint_eq(kind_at(3, OST_STUB_ENTRY)->args, 6);
+	ck_assert_uint_eq(seen[3].arg[2], 3);
+	ck_assert_uint_lt(seen[1].counter, seen[2].counter);
+}
+END_TEST
+
+static struct ost_ring_extent only_extent(const struct ost_ring_record *record)
+{
+	struct ost_ring_extent ret = { 0 }, more;
+	size_t off = 0;
+
+	ck_assert(ost_ring_extent(record, &off, &ret));
+	ck_assert(!ost_ring_extent(record, &off, &more));
+	return ret;
+}
+
+START_TEST(memory)
+{
+	char text[300];
+	struct ost_ring_extent e;
+
+	memset(text, 'x', sizeof(text));
+	text[299] = 0;
+	ctl->flags |= OST_STUB_ALL;
+	enter(&sh, OPENAT, 1, (uintptr_t)"/etc/passwd", 0);
+	leave_call(&sh, 3);
+	enter(&sh, OPENAT, 1, (uintptr_t)text, 0);
+	enter(&sh, WRITE, 1, (uintptr_t)text, 5);
+	enter(&sh, WRITE, 1, (uintptr_t)text, 200);
+	enter(&sh, READ, 1, (uintptr_t)text, 5);
+	leave_call(&sh, 3);
+	leave_call(&sh, -4);
+	drain();
+	ck_assert_uint_eq(n_seen, 9);
+	e = only_extent(kind_at(1, OST_STUB_ENTRY));
+	ck_assert_uint_eq(e.len, 12);
+	ck_assert(!memcmp(e.bytes, "/etc/passwd", 12));
+	e = only_extent(kind_at(3, OST_STUB_ENTRY));
+	ck_assert(e.len == 128 && e.want == 129 && e.bytes[127] == 'x');
+	e = only_extent(kind_at(4, OST_STUB_ENTRY));
+	ck_assert(e.len == 5 && e.want == 5 && e.arg == 1);
+	e = only_extent(kind_at(5, OST_STUB_ENTRY));
+	ck_assert(e.len == 32 && e.want == 200);
+	ck_assert_uint_eq(kind_at(6, OST_STUB_ENTRY)->extents_len, 0);
+	e = only_extent(kind_at(7, OST_STUB_EXIT));
+	ck_assert(e.len == 3 && e.arg == 1);
+	ck_assert_uint_eq(kind_at(8, OST_STUB_EXIT)->extents_len, 0);
+}
+END_TEST
+
+/* Not resident at entry: said so, and had at the exit. */
+START_TEST(late)
+{
+	static const char path[] = "/late";
+	struct ost_ring_extent e;
+
+	ctl->flags |= OST_STUB_ALL;
+	bad_from = (uintptr_t)path;
+	bad_to = bad_from + sizeof(path);
+	enter(&sh, OPENAT, 1, (uintptr_t)path, 0);
+	bad_from = bad_to = 0;
+	leave_call(&sh, 3);
+	leave_call(&sh, 3);
+	drain();
+	e = only_extent(kind_at(1, OST_STUB_ENTRY));
+	ck_assert(e.flags & OST_EXTENT_FAULT);
+	e = only_extent(kind_at(2, OST_STUB_EXIT));
+	ck_assert(e.flags & OST_EXTENT_LATE);
+	ck_assert(!memcmp(e.bytes, path, sizeof(path)));
+	ck_assert_uint_eq(kind_at(3, OST_STUB_EXIT)->extents_len, 0);
+}
+END_TEST
+
+/* A buffer of which one page is not there: the rest is. */
+START_TEST(half_resident)
+{
+	uint8_t *pages = aligned_alloc(4096, 8192);
+	struct ost_ring_extent e;
+	size_t off = 0;
+
+	memset(pages, 7, 8192);
+	ctl->flags |= OST_STUB_ALL;
+	bad_from = (uintptr_t)pages + 4096;
+	bad_to = bad_from + 4096;
+	enter(&sh, WRITE, 1, (uintptr_t)pages + 4086, 20);
+	drain();
+	ck_assert(ost_ring_extent(&seen[1], &off, &e));
+	ck_assert(e.addr == (uintptr_t)pages + 4086 && e.len == 10 && e.bytes[9] == 7);
+	ck_assert(ost_ring_extent(&seen[1], &off, &e));
+	ck_assert(e.addr == bad_from && !e.len && e.want == 10 && (e.flags & OST_EXTENT_FAULT));
+	free(pages);
+}
+END_TEST
+
+/* A task writes while another's record is reserved and not yet committed. */
+static void other_calls(void)
+{
+	uintptr_t saved[40];
+
+	memcpy(saved, pt_regs, sizeof(saved));
+	machine_core = 1;
+	enter(&other, OPENAT, 9, (uintptr_t)"inner", 0);
+	machine_core = 0;
+	memcpy(pt_regs, saved, sizeof(saved));
+	drain();
+	ck_assert_uint_eq(n_seen, 0);
+}
+
+START_TEST(interleaved)
+{
+	ctl->flags |= OST_STUB_ALL;
+	between = other_calls;
+	enter(&sh, OPENAT, 1, (uintptr_t)"outer", 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 4);
+	ck_assert_int_eq(kind_at(0, OST_STUB_IDENT)->pid, 100);
+	ck_assert_int_eq(kind_at(1, OST_STUB_IDENT)->pid, 200);
+	ck_assert(!memcmp(only_extent(kind_at(2, OST_STUB_ENTRY)).bytes, "inner", 6));
+	ck_assert(!memcmp(only_extent(kind_at(3, OST_STUB_ENTRY)).bytes, "outer", 6));
+}
+END_TEST
+
+/* The full ring drops, exactly, and the next record of the same core says how many. */
+START_TEST(drops)
+{
+	uint64_t told = 0;
+	unsigned int written = 0;
+
+	ctl->flags |= OST_STUB_ALL;
+	ctl->ring_size = 1024;
+	ck_assert(!ost_failed(ost_ring_init(&ring, 1024, KEY, ctl->head)));
+	for (unsigned int i = 0; i < 100; i++) {
+		enter(&sh, GETPPID, 0, 0, 0);
+		written++;
+	}
+	drain();
+	ck_assert_uint_lt(n_seen, 100);
+	ck_assert_uint_eq(n_seen - 1 + ctl->lost[0], written);
+	machine_core = 1;
+	enter(&sh, GETPPID, 0, 0, 0);
+	machine_core = 0;
+	enter(&sh, GETPPID, 0, 0, 0);
+	drain();
+	ck_assert_uint_eq(seen[n_seen - 2].lost, 0);
+	told = seen[n_seen - 1].lost;
+	ck_assert_uint_eq(told + n_seen - 1, written + 2);
+	ck_assert_uint_eq(ctl->lost[0], 0);
+	ck_assert_uint_eq(ring.lost, told);
+}
+END_TEST
+
+START_TEST(lossless)
+{
+	ctl->flags |= OST_STUB_ALL | OST_STUB_LOSSLESS;
+	ctl->ring_size = 1024;
+	ck_assert(!ost_failed(ost_ring_init(&ring, 1024, KEY, 0)));
+	while_waiting = drain;
+	for (unsigned int i = 0; i < 400; i++)
+		enter(&sh, GETPPID, 0, 0, 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 401);
+	ck_assert_uint_gt(pauses, 0);
+	ck_assert_uint_eq(ring.lost + ctl->lost[0], 0);
+	/* nobody drains: one wait that ends, then none, and the count is exact */
+	while_waiting = NULL;
+	pauses = n_seen = 0;
+	for (unsigned int i = 0; i < 100; i++)
+		enter(&sh, GETPPID, 0, 0, 0);
+	ck_assert_uint_gt(pauses, 10);
+	ck_assert_uint_le(pauses, 50);
+	ck_assert(ctl->stalled);
+	drain();
+	ck_assert_uint_eq(n_seen + ctl->lost[0], 100);
+	/* the host is back */
+	while_waiting = drain;
+	n_seen = 0;
+	for (unsigned int i = 0; i < 100; i++)
+		enter(&sh, GETPPID, 0, 0, 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 100);
+	ck_assert(!ctl->stalled);
+}
+END_TEST
+
+START_TEST(follow)
+{
+	struct task child = { 101, 101, "sh", &sh }, thread = { 102, 101, "sh", &sh }, stranger = { 103, 103, "x", &other };
+
+	insert_tgid(ctl, 100);
+	insert_tgid(ctl, 103);			/* left by one that died unseen */
+	hit(&child, OST_STUB_CHILD, 1);
+	hit(&thread, OST_STUB_CHILD, 1);
+	hit(&stranger, OST_STUB_CHILD, 1);
+	drain();
+	ck_assert_uint_eq(n_seen, 4);
+	ck_assert_int_eq(kind_at(1, OST_STUB_CHILD)->pid, 101);
+	ck_assert_uint_eq(seen[1].task, (uintptr_t)&sh);
+	ck_assert_int_eq(kind_at(3, OST_STUB_CHILD)->pid, 102);
+	ck_assert(ctl->maybe[101]);
+	ck_assert(!find_tgid(ctl, 103));
+	enter(&thread, EXIT_GROUP, 0, 0, 0);
+	ck_assert(!find_tgid(ctl, 101));
+	ctl->flags &= ~OST_STUB_FOLLOW;
+	hit(&child, OST_STUB_CHILD, 1);
+	ck_assert(!find_tgid(ctl, 101));
+}
+END_TEST
+
+/* More tgids than fit near one place: counted, never endless. */
+START_TEST(full_table)
+{
+	for (uint32_t i = 1; i <= 20; i++)
+		insert_tgid(ctl, i * OST_STUB_TGIDS);
+	ck_assert_uint_eq(ctl->follow_lost, 4);
+	for (uint32_t i = 1; i <= 16; i++)
+		ck_assert(find_tgid(ctl, i * OST_STUB_TGIDS));
+	remove_tgid(ctl, 3 * OST_STUB_TGIDS);
+	ck_assert(find_tgid(ctl, 16 * OST_STUB_TGIDS));
+	insert_tgid(ctl, 30 * OST_STUB_TGIDS);
+	ck_assert(find_tgid(ctl, 30 * OST_STUB_TGIDS));
+}
+END_TEST
+
+START_TEST(by_comm)
+{
+	struct task task = { 300, 300, "sh", &sh };
+
+	ctl->flags |= OST_STUB_COMM;
+	ctl->comms = 1;
+	memcpy(ctl->comm[0], "wanted", 7);
+	enter(&task, GETPPID, 0, 0, 0);
+	enter(&task, EXECVE, 0, 0, 0);
+	strcpy(task.comm, "wante");
+	leave_call(&task, 0);
+	enter(&task, EXECVE, 0, 0, 0);
+	strcpy(task.comm, "wanted");
+	leave_call(&task, 0);
+	enter(&task, GETPPID, 0, 0, 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 7);
+	ck_assert(kind_at(1, OST_STUB_ENTRY)->flags & OST_RECORD_HELD);
+	ck_assert(kind_at(3, OST_STUB_ENTRY)->flags & OST_RECORD_HELD);
+	ck_assert_str_eq(kind_at(4, OST_STUB_IDENT)->comm, "wanted");
+	kind_at(5, OST_STUB_EXIT);
+	ck_assert(!(kind_at(6, OST_STUB_ENTRY)->flags & OST_RECORD_HELD));
+}
+END_TEST
+
+START_TEST(call_filter)
+{
+	ctl->flags |= OST_STUB_ALL | OST_STUB_CALLS;
+	ctl->calls[0][WRITE / 32] = 1u << WRITE % 32;
+	enter(&sh, GETPPID, 0, 0, 0);
+	leave_call(&sh, 0);
+	enter(&sh, WRITE, 1, (uintptr_t)"a", 1);
+	leave_call(&sh, 1);
+	drain();
+	ck_assert_uint_eq(n_seen, 3);
+	ck_assert_uint_eq(seen[1].nr, WRITE);
+}
+END_TEST
+
+START_TEST(compat)
+{
+	ctl->flags |= OST_STUB_ALL;
+	memset(pt_regs, 0xff, sizeof(pt_regs));
+	pt_regs[7] = 4;
+	pt_regs[0] = 0x1fffffffe;
+	hit(&sh, OST_STUB_ENTRY, 2);
+	hit(&sh, OST_STUB_EXIT, 2);
+	drain();
+	ck_assert_int_eq(kind_at(1, OST_STUB_ENTRY)->abi, OST_ABI_COMPAT);
+	ck_assert_uint_eq(seen[1].args, 7);
+	ck_assert_uint_eq(seen[1].arg[0], 0xfffffffe);
+	ck_assert_int_eq((int64_t)kind_at(2, OST_STUB_EXIT)->ret, -2);
+}
+END_TEST
+
+START_TEST(cleaning)
+{
+	ctl->flags |= OST_STUB_ALL;
+	enter(&sh, GETPPID, 0, 0, 0);
+	ck_assert_uint_eq(cleans, 0);
+	ctl->flags |= OST_STUB_CLEAN;
+	enter(&sh, OPENAT, 0, (uintptr_t)"/etc/passwd", 0);
+	ck_assert_uint_ge(cleans, 4);
+}
+END_TEST
+
+/* Two threads that write for real, against a reader. */
+static void *writer(void *arg)
+{
+	struct task *task = arg;
+	uintptr_t regs[40] = { 0 };
+
+	machine_core = task->pid / 100;
+	regs[8] = OPENAT;
+	regs[1] = (uintptr_t)task->comm;
+	for (unsigned int i = 0; i < 50000; i++) {
+		regs[2] = i;
+		stub_hit(ctl, regs, OST_HOOK(OST_STUB_ENTRY, 1), (const uint8_t *)task);
+	}
+	return NULL;
+}
+
+static struct ost_status count(void *ctx, const struct ost_ring_record *record)
+{
+	uint64_t (*last)[2] = ctx;
+	unsigned int who = record->pid == 200;
+
+	last[who][0] += record->lost;
+	if (record->kind != OST_STUB_ENTRY)
+		return ost_ok();
+	ck_assert_uint_eq(record->core, who + 1);
+	ck_assert(!memcmp(only_extent(record).bytes, who ? other.comm : sh.comm, strlen(who ? other.comm : sh.comm) + 1));
+	/* in order, and what is missing was counted */
+	ck_assert_uint_eq(record->arg[2], last[who][0]);
+	last[who][0] = record->arg[2] + 1;
+	last[who][1]++;
+	return ost_ok();
+}
+
+START_TEST(threads)
+{
+	uint8_t *linear = malloc(RING);
+	uint64_t last[2][2] = { { 0 } };
+	pthread_t thread[2];
+	uint32_t off, len, more;
+	unsigned int turns = 0;
+
+	ctl->flags = OST_STUB_ALL | (_i ? OST_STUB_LOSSLESS : 0);
+	ctl->wait_ticks = 0xffffffff;
+	pthread_create(&thread[0], NULL, writer, &sh);
+	pthread_create(&thread[1], NULL, writer, &other);
+	while (last[0][0] + last[1][0] + ctl->lost[1] + ctl->lost[2] < 100000 && turns++ < 10000000) {
+		uint32_t head = __atomic_load_n(&ctl->head, __ATOMIC_ACQUIRE);
+
+		ck_assert(!ost_failed(ost_ring_span(&ring, head, &off, &len, &more)));
+		memcpy(linear, (uint8_t *)ring_bytes + off, len);
+		memcpy(linear + len, ring_bytes, more);
+		ck_assert(!ost_failed(ost_ring_parse(&ring, linear, len + more, count, last)));
+		__atomic_store_n(&ctl->tail, ring.pos, __ATOMIC_RELEASE);
+	}
+	pthread_join(thread[0], NULL);
+	pthread_join(thread[1], NULL);
+	ck_assert_uint_eq(last[0][0] + last[1][0] + ctl->lost[1] + ctl->lost[2], 100000);
+	if (_i)
+		ck_assert_uint_eq(last[0][1] + last[1][1], 100000);
+	ck_assert_uint_eq(ring.torn, 0);
+	free(linear);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("stub");
+	TCase *tc = tcase_create("stub");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, plain_call);
+	tcase_add_test(tc, memory);
+	tcase_add_test(tc, late);
+	tcase_add_test(tc, half_resident);
+	tcase_add_test(tc, interleaved);
+	tcase_add_test(tc, drops);
+	tcase_add_test(tc, lossless);
+	tcase_add_test(tc, follow);
+	tcase_add_test(tc, full_table);
+	tcase_add_test(tc, by_comm);
+	tcase_add_test(tc, call_filter);
+	tcase_add_test(tc, compat);
+	tcase_add_test(tc, cleaning);
+	tcase_add_loop_test(tc, threads, 0, 2);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

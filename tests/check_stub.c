@@ -130,8 +130,7 @@ static void plan(uint32_t nr, struct ost_plan_call call, const struct ost_plan_o
 
 	b->index[nr] = (uint16_t)(blob_used / 4);
 	memcpy((uint8_t *)blob + blob_used, &call, 4);
-	if (n)
-		memcpy((uint8_t *)blob + blob_used + 4, ops, n);
+	memcpy((uint8_t *)blob + blob_used + 4, ops, n);
 	blob_used += 4 + (uint32_t)n;
 }
 
@@ -170,7 +169,7 @@ static void setup(void)
 	ctl->exit_group[0] = EXIT_GROUP;
 	ctl->recheck[0][0] = EXECVE;
 	ctl->recheck[0][1] = ctl->recheck[0][2] = EXECVE;
-	plan(GETPPID, (struct ost_plan_call){ 0, 0, 0, 0 }, NULL);
+	plan(GETPPID, (struct ost_plan_call){ 0, 0, 0, 0 }, &(struct ost_plan_op){ 0 });
 	plan(OPENAT, (struct ost_plan_call){ 4, 1, 0, 0 }, (struct ost_plan_op[]){
 		{ OST_PLAN_STRING, 1, OST_PLAN_LEN_NONE, 0, 0, 0 } });
 	plan(WRITE, (struct ost_plan_call){ 3, 1, 0, 0 }, (struct ost_plan_op[]){ { OST_PLAN_BUF, 1, 2, 0, 0, 0 } });

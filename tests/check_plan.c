@@ -239,6 +239,58 @@ START_TEST(test_hostile)
 }
 END_TEST
 
+/*
+ * Every call that points somewhere, by chance: the line is the same out of what the plan copies, as long as the record
+ * had room for it. (Compiled with FIXTURE_PLAN, fixture_line() looks at that.)
+ */
+static uint64_t random_request(void)
+{
+	static const uint32_t some[] = { 0x125e, 0x1260, 0x1268, 0x5452, 0x40045431, 0x80045430, 0x80041272, 0x80045432,
+			0x80081272, 0x80247009, 0x4024700a };
+	unsigned int i = (unsigned int)rand() % 4;
+
+	return i == 0 ? 0x5401 + (unsigned int)rand() % 0x30 : i == 1 ? 0x8913 + (unsigned int)rand() % 0x31 :
+			some[(unsigned int)rand() % (sizeof(some) / sizeof(some[0]))];
+}
+
+static void same_line(enum ost_abi abi, uint32_t nr)
+{
+	bool ioctl = strcmp(ost_syscall_name(abi, nr), "ioctl") == 0;
+	static const uint64_t small[] = { 0, 1, 2, 3, 4, 5, 8, 12, 16, 100 };
+	uint64_t args[7];
+
+	f.event.abi = abi;
+	f.event.sp = A + 64;
+	for (int i = 0; i < 7; i++) {
+		args[i] = rand() % 2 ? small[(unsigned int)rand() % (sizeof(small) / sizeof(small[0]))] :
+				A + 8 * ((unsigned int)rand() % 480);
+	}
+	if (ioctl)
+		args[1] = random_request();
+	fixture_line(&f, ost_syscall_name(abi, nr), args, rand() % 4 ? rand() % 40 : -rand() % 520);
+}
+
+START_TEST(test_every_call)
+{
+	static uint8_t page[4096];
+	uint32_t nr;
+
+	srand(11);
+	for (size_t i = 0; i < sizeof(page); i += 8) {
+		uint64_t word = rand() % 3 == 0 ? A + 8 * ((unsigned int)rand() % 480) : (uint64_t)(rand() % 40);
+
+		ost_put_le64(page + i, word);
+	}
+	fixture_put(&f, A, page, sizeof(page));
+	for (size_t i = 0; ost_syscall_walk((enum ost_abi)_i, i, &nr); i++) {
+		unsigned int times = strcmp(ost_syscall_name((enum ost_abi)_i, nr), "ioctl") == 0 ? 500 : 16;
+
+		while (times--)
+			same_line((enum ost_abi)_i, nr);
+	}
+}
+END_TEST
+
 static Suite *plan_suite(void)
 {
 	Suite *suite = suite_create("plan");
@@ -251,6 +303,7 @@ static Suite *plan_suite(void)
 	tcase_add_test(tc, test_conditions);
 	tcase_add_test(tc, test_not_resident);
 	tcase_add_test(tc, test_hostile);
+	tcase_add_loop_test(tc, test_every_call, 0, OST_ABI_COUNT);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

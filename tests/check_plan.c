@@ -291,6 +291,28 @@ START_TEST(test_every_call)
 }
 END_TEST
 
+/* What chance doesn't find; fixture_line() compares. */
+START_TEST(test_rare)
+{
+	static const unsigned int with_timeout[] = { 0, 6, 9, 11, 13 };
+	static uint8_t page[4096];
+
+	fixture_put(&f, A, page, sizeof(page));
+	for (size_t i = 0; i < 20; i++)
+		fixture_line(&f, "futex", ARGS(A, with_timeout[i % 5] | (unsigned int)i / 5 << 7, 1, A + 8), 0);
+	for (unsigned int option = 0; option < 50; option++)
+		fixture_line(&f, "prctl", ARGS(option, A + 8), 0);
+	fixture_line(&f, "prctl", ARGS(0x53564d41, 0, A, 4096, A + 8), 0);
+	ost_put_le64(page, 0x101000);		/* CLONE_PARENT_SETTID, CLONE_PIDFD */
+	ost_put_le64(page + 8, A + 100);
+	ost_put_le64(page + 24, A + 200);
+	ost_put_le64(page + 64, A + 300);
+	ost_put_le64(page + 72, 3);
+	fixture_line(&f, "clone3", ARGS(A, 88), 60);
+	fixture_line(&f, "clone", ARGS(0x100000 | 17, 0, A + 100), 60);
+}
+END_TEST
+
 static Suite *plan_suite(void)
 {
 	Suite *suite = suite_create("plan");
@@ -303,6 +325,7 @@ static Suite *plan_suite(void)
 	tcase_add_test(tc, test_conditions);
 	tcase_add_test(tc, test_not_resident);
 	tcase_add_test(tc, test_hostile);
+	tcase_add_test(tc, test_rare);
 	tcase_add_loop_test(tc, test_every_call, 0, OST_ABI_COUNT);
 	suite_add_tcase(suite, tc);
 	return suite;

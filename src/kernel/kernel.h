@@ -67,6 +67,12 @@ struct ost_status ost_kernel_symbol_at(struct ost_kernel *kernel, uint64_t addr,
 		uint64_t *ret_offset) OST_CHECK;
 
 /*
+ * The table of an ABI's syscall handlers on a 64-bit kernel, from the code that uses it: 128 bytes and one word.
+ * OST_ERR_NOT_FOUND where the code does not show it, and on 32 bits, where it is the symbol sys_call_table.
+ */
+struct ost_status ost_kernel_call_table(struct ost_kernel *kernel, enum ost_abi abi, uint64_t *ret) OST_CHECK;
+
+/*
  * The current task of a core halted anywhere, user mode included. Three to four reads. OST_ERR_NOT_FOUND where the
  * core's mode does not tell (kernels before 5.16 need sp_svc when halted in another mode than SVC).
  */

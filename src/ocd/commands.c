@@ -706,6 +706,16 @@ static void print_offsets(struct command_invocation *cmd, const struct ost_layou
 	}
 }
 
+static void print_tables(struct command_invocation *cmd, struct ost_kernel *kernel)
+{
+	uint64_t table;
+
+	if (!ost_failed(ost_kernel_call_table(kernel, OST_ABI_ARM64, &table)))
+		command_print(cmd, "syscall table: 0x%" PRIx64, table);
+	if (!ost_failed(ost_kernel_call_table(kernel, OST_ABI_COMPAT, &table)))
+		command_print(cmd, "syscall table, 32-bit: 0x%" PRIx64, table);
+}
+
 static void print_kernel(struct command_invocation *cmd, struct ost_kernel *kernel)
 {
 	const struct ost_layout *layout = ost_kernel_layout(kernel);
@@ -717,6 +727,7 @@ static void print_kernel(struct command_invocation *cmd, struct ost_kernel *kern
 	command_print(cmd, "rodata: 0x%" PRIx64 "-0x%" PRIx64, layout->rodata_start, layout->rodata_end);
 	command_print(cmd, "symbols: %u, layout %s", stats->symbols, stats->kallsyms);
 	print_points(cmd, kernel);
+	print_tables(cmd, kernel);
 	print_offsets(cmd, layout);
 	command_print(cmd, "init_task: 0x%" PRIx64, layout->init_task);
 	command_print(cmd, "attach: %s, %" PRIu64 " bytes in %" PRIu64 " reads", stats->from_cache ? "cached" : "cold",

@@ -95,6 +95,8 @@ def check_bounds(kernel, found):
     # What is mapped read-only may go on behind it, up to where what follows can be mapped in another way.
     end = at.get("__end_rodata", rodata[1])
     expect("__end_rodata", end <= rodata[1] < end + RODATA_SLACK, "0x%x, found 0x%x" % (end, rodata[1]))
+    for table in re.findall(r"(?m)^syscall table[^:]*: 0x([0-9a-f]+)$", found.text):
+        expect("syscall table", rodata[0] <= int(table, 16) < rodata[1], "0x%s is not in %s" % (table, rodata))
     have = int(found.value("init_task: 0x([0-9a-f]+)$"), 16)
     expect("init_task", at.get("init_task", have) == have, "0x%x, found 0x%x" % (at.get("init_task", 0), have))
 

@@ -5,4 +5,4 @@
 import exact_case
 import rig
 
-rig.run(lambda: exact_case.main("a15", 2))
+rig.run(lambda: exact_case.main("a15", 2, batch=True))

@@ -33,6 +33,9 @@ struct ost_flavour {
 	struct ost_status (*points)(struct ost_finder *f) OST_CHECK;
 	/* Have TTBR0 name the user table at physical address pgd. */
 	void (*user_regime)(struct ost_cpu_state *regime, uint64_t pgd);
+	/* The table of handlers that the code at a syscall entry uses; NULL: it has a symbol. */
+	struct ost_status (*call_table)(struct ost_mem *mem, const struct ost_layout *layout, uint64_t entry,
+			uint64_t *ret) OST_CHECK;
 };
 
 extern const struct ost_flavour ost_flavour_v7, ost_flavour_v8;

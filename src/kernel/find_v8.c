@@ -634,6 +634,44 @@ static struct ost_status find_points(struct ost_finder *f)
 	return find_child(f, sync.symbol);
 }
 
+/* ---- tables of handlers ---- */
+
+#define TABLE_CODE 128u			/* bytes of an entry's code that are looked through */
+
+/* A table is read-only, and its first word leads into the kernel's text. */
+static struct ost_status is_call_table(struct ost_mem *mem, const struct ost_layout *layout, uint64_t addr, bool *ret)
+{
+	uint64_t handler;
+	*ret = false;
+	if (addr < layout->rodata_start || addr >= layout->rodata_end || addr & 7) {
+		return ost_ok();
+	}
+	OST_TRY(ost_mem_read_uint(mem, addr, 8, &handler));
+	*ret = handler >= layout->text_start && handler < layout->text_end && !(handler & 3);
+	return ost_ok();
+}
+
+/* ADRP xd, page; ADD xn, xd, #low. */
+static struct ost_status call_table(struct ost_mem *mem, const struct ost_layout *layout, uint64_t entry, uint64_t *ret)
+{
+	uint64_t page[32] = { 0 };
+	for (uint64_t pc = entry; pc < entry + TABLE_CODE; pc += 4) {
+		uint32_t insn;
+		bool here = false;
+		OST_TRY(ost_mem_read_u32(mem, pc, &insn));
+		if ((insn & 0x9f000000) == 0x90000000) {
+			page[insn & 31] = (pc & ~UINT64_C(0xfff)) + (adr_offset(insn) << 12);
+		} else if ((insn & 0xffc00000) == 0x91000000 && page[insn >> 5 & 31]) {
+			*ret = page[insn >> 5 & 31] + add_immediate(insn);
+			OST_TRY(is_call_table(mem, layout, *ret, &here));
+		}
+		if (here) {
+			return ost_ok();
+		}
+	}
+	return ost_error_at(OST_ERR_NOT_FOUND, "the syscall entry does not show its table", entry);
+}
+
 const struct ost_flavour ost_flavour_v8 = {
 	.word = 8,
 	.stride = 2u << 20,
@@ -643,4 +681,5 @@ const struct ost_flavour ost_flavour_v8 = {
 	.follow = follow,
 	.points = find_points,
 	.user_regime = user_regime,
+	.call_table = call_table,
 };

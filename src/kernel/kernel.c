@@ -828,55 +828,13 @@ struct ost_status ost_kernel_user_regime(struct ost_kernel *k, const struct ost_
 	return ost_ok();
 }
 
-/* ---- tables of syscalls ---- */
-
-#define TABLE_CODE_WORDS 32u
-
-/* A table is read-only, and its first word leads into the kernel's text. */
-static struct ost_status is_call_table(struct ost_kernel *k, uint64_t addr, bool *ret)
-{
-	const struct ost_layout *l = &k->layout;
-	uint64_t handler;
-	*ret = false;
-	if (addr < l->rodata_start || addr >= l->rodata_end || addr & 7) {
-		return ost_ok();
-	}
-	OST_TRY(ost_mem_read_uint(&k->live.mem, addr, 8, &handler));
-	*ret = handler >= l->text_start && handler < l->text_end && !(handler & 3);
-	return ost_ok();
-}
-
-/* ADRP xd, page; ADD xn, xd, #low, anywhere near the function's beginning. */
-static struct ost_status table_in_code(struct ost_kernel *k, uint64_t from, uint64_t *ret)
-{
-	uint64_t page[32] = { 0 };
-	for (uint64_t pc = from; pc < from + 4 * TABLE_CODE_WORDS; pc += 4) {
-		uint32_t insn;
-		bool here = false;
-		OST_TRY(ost_mem_read_u32(&k->live.mem, pc, &insn));
-		if ((insn & 0x9f000000) == 0x90000000) {
-			uint64_t pages = (insn >> 29 & 3) | (insn >> 5 & 0x7ffff) << 2;
-			page[insn & 31] = (pc & ~UINT64_C(0xfff)) + ((pages ^ 1u << 20) - (1u << 20)) * 4096;
-		} else if ((insn & 0xffc00000) == 0x91000000 && page[insn >> 5 & 31]) {
-			*ret = page[insn >> 5 & 31] + (insn >> 10 & 0xfff);
-			OST_TRY(is_call_table(k, *ret, &here));
-		}
-		if (here) {
-			return ost_ok();
-		}
-	}
-	return ost_error_at(OST_ERR_NOT_FOUND, "the syscall entry does not show its table", from);
-}
-
 struct ost_status ost_kernel_call_table(struct ost_kernel *k, enum ost_abi abi, uint64_t *ret)
 {
-	if (k->layout.isa == OST_ISA_V8) {
-		ost_vm_forget(&k->live);
-		for (unsigned int i = 0; i < k->layout.points; i++) {
-			const struct ost_point *point = &k->layout.point[i];
-			if (point->kind == OST_POINT_ENTRY && point->abi == abi) {
-				return table_in_code(k, point->addr, ret);
-			}
+	ost_vm_forget(&k->live);
+	for (unsigned int i = 0; k->flavour->call_table && i < k->layout.points; i++) {
+		const struct ost_point *point = &k->layout.point[i];
+		if (point->kind == OST_POINT_ENTRY && point->abi == abi) {
+			return k->flavour->call_table(&k->live.mem, &k->layout, point->addr, ret);
 		}
 	}
 	return ost_error(OST_ERR_NOT_FOUND, "no such table");

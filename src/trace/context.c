@@ -224,17 +224,6 @@ static struct ost_status look_at(const struct look *look, struct ost_core_fetch 
 	return ost_ok();
 }
 
-static size_t add_range(struct ost_core_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
-{
-	uint32_t room = 4096 - (addr & 4095);
-	uint32_t first = len < room ? len : room;
-
-	fetch[n++] = (struct ost_core_fetch){ .addr = addr, .len = first, .buf = buf };
-	if (first < len)
-		fetch[n++] = (struct ost_core_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
-	return n;
-}
-
 static uint64_t word_at(const struct look *look, const uint8_t *bytes)
 {
 	return look->word == 8 ? ost_le64(bytes) : ost_le32(bytes);
@@ -244,7 +233,7 @@ static struct ost_status look_bytes(const struct look *look, uint64_t addr, uint
 {
 	struct ost_core_fetch fetch[2];
 
-	return look_at(look, fetch, add_range(fetch, 0, addr, len, buf), ret_ok);
+	return look_at(look, fetch, ost_core_add_range(fetch, 0, addr, len, buf), ret_ok);
 }
 
 static bool is_kernel_pointer(const struct look *look, uint64_t addr)

@@ -73,6 +73,19 @@ struct ost_core_fetch {
 	uint8_t *buf;				/* out, len bytes */
 };
 
+/* Add a range that may cross a page: as one or two fetches behind the n there are; how many there are then. */
+static inline size_t ost_core_add_range(struct ost_core_fetch *fetch, size_t n, uint64_t addr, uint32_t len,
+		uint8_t *buf)
+{
+	uint32_t room = 4096 - (addr & 4095);
+	uint32_t first = len < room ? len : room;
+
+	fetch[n++] = (struct ost_core_fetch){ .addr = addr, .len = first, .buf = buf };
+	if (first < len)
+		fetch[n++] = (struct ost_core_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
+	return n;
+}
+
 /* Memory at a register, read in the same flush as registers are (Armv8). */
 struct ost_core_frame {
 	unsigned int base;			/* register */

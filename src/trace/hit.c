@@ -516,18 +516,6 @@ static struct ost_status fetch_planned(struct ost_external *ext, struct hit *hit
 
 #define ID_FETCHES 8u
 
-/* Queue-able pieces of a kernel field, which may cross a page. */
-static size_t add_field(struct ost_core_fetch *fetch, size_t n, uint64_t addr, uint32_t len, uint8_t *buf)
-{
-	uint32_t room = 4096 - (addr & 4095);
-	uint32_t first = len < room ? len : room;
-
-	fetch[n++] = (struct ost_core_fetch){ .addr = addr, .len = first, .buf = buf };
-	if (first < len)
-		fetch[n++] = (struct ost_core_fetch){ .addr = addr + first, .len = len - first, .buf = buf + first };
-	return n;
-}
-
 static struct ost_status unreadable(uint64_t addr)
 {
 	return ost_error_at(OST_ERR_FAULT, "kernel memory cannot be read at a syscall: is this the kernel that was found?",
@@ -552,7 +540,7 @@ static struct ost_status task_of_thread_info(struct ost_external *ext, struct hi
 	*ret = key;
 	if (ext->layout.current != OST_CURRENT_R9_THREAD_INFO)
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, key + ext->layout.thread_info_task, 4, bytes)));
+	OST_TRY(fetch_kernel(hit, fetch, ost_core_add_range(fetch, 0, key + ext->layout.thread_info_task, 4, bytes)));
 	*ret = ost_le32(bytes);
 	return ost_ok();
 }
@@ -566,11 +554,11 @@ static struct ost_status identify(struct ost_external *ext, struct hit *hit, str
 	size_t n = 0;
 
 	OST_TRY(task_of_thread_info(ext, hit, task->key, &id.addr));
-	n = add_field(fetch, n, id.addr + l->task_pid, 4, pid);
-	n = add_field(fetch, n, id.addr + l->task_tgid, 4, tgid);
-	n = add_field(fetch, n, id.addr + l->task_comm, OST_COMM_LEN, comm);
+	n = ost_core_add_range(fetch, n, id.addr + l->task_pid, 4, pid);
+	n = ost_core_add_range(fetch, n, id.addr + l->task_tgid, 4, tgid);
+	n = ost_core_add_range(fetch, n, id.addr + l->task_comm, OST_COMM_LEN, comm);
 	if (l->task_real_parent != OST_NO_OFFSET)
-		n = add_field(fetch, n, id.addr + l->task_real_parent, is_v7(ext) ? 4 : 8, parent);
+		n = ost_core_add_range(fetch, n, id.addr + l->task_real_parent, is_v7(ext) ? 4 : 8, parent);
 	OST_TRY(fetch_kernel(hit, fetch, n));
 	id.pid = (int32_t)ost_le32(pid);
 	id.tgid = (int32_t)ost_le32(tgid);
@@ -662,7 +650,7 @@ static struct ost_status read_user_sp(struct hit *hit, struct ost_trace_task *ta
 	task->user_sp = 0;
 	if (task->nr != abi->sigreturn && task->nr != abi->rt_sigreturn)
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, task->sp + abi->sp, abi->word, bytes)));
+	OST_TRY(fetch_kernel(hit, fetch, ost_core_add_range(fetch, 0, task->sp + abi->sp, abi->word, bytes)));
 	task->user_sp = ost_le64(bytes);
 	return ost_ok();
 }
@@ -769,7 +757,7 @@ static struct ost_status exit_value(struct ost_external *ext, struct hit *hit, e
 		*ret = abi == OST_ABI_COMPAT ? (int32_t)frame_reg(hit, 0) : (int64_t)frame_reg(hit, 0);
 	if (point_of(ext, hit)->kind != OST_POINT_EXIT_SKIPPED)
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, reg(hit, OST_CORE_SP), 4, bytes)));
+	OST_TRY(fetch_kernel(hit, fetch, ost_core_add_range(fetch, 0, reg(hit, OST_CORE_SP), 4, bytes)));
 	*ret = (int32_t)ost_le32(bytes);
 	return ost_ok();
 }
@@ -1045,7 +1033,7 @@ static struct ost_status verify_word(struct ost_external *ext, struct hit *hit)
 
 	if (ext->verified[hit->point])
 		return ost_ok();
-	OST_TRY(fetch_kernel(hit, fetch, add_field(fetch, 0, point->addr, 4, bytes)));
+	OST_TRY(fetch_kernel(hit, fetch, ost_core_add_range(fetch, 0, point->addr, 4, bytes)));
 	if (ost_le32(bytes) != point->insn) {
 		point->insn = ost_le32(bytes);
 		prepare_point(ext, hit->point);

@@ -392,6 +392,283 @@ START_TEST(step_stuck)
 }
 END_TEST
 
+/* ---- changing a core on purpose ---- */
+
+#define GENERAL 0x5fffull
+#define STATE (OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR))
+#define CODE 0xc0400000u
+#define CODE_PAGES 9u
+
+static uint64_t found[OST_CORE_REGS], other[OST_CORE_REGS];
+
+/* Everything of the stop is known, and the breakpoint is gone. */
+static void stop_to_alter(void)
+{
+	stop_at(0xe599a000);
+	good(ops->read(core, GENERAL | OST_CORE_BIT(OST_CORE_SP), NULL));
+	good(ops->read(core, STATE, NULL));
+	memcpy(found, core->reg, sizeof(found));
+	for (unsigned int i = 0; i < 15; i++)
+		other[i] = 0x77770000u + i;
+	other[OST_CORE_PC] = 0xc0300400;
+	other[OST_CORE_PSR] = 0x20000193;
+	ops->queue_unit(core, 5, 0, 0);
+	good(ops->flush(core));
+}
+
+static void go_on(void)
+{
+	good(ops->restart(core));
+	ck_assert_uint_eq(fake.core[0].at, 2);
+	ck_assert_uint_eq(fake.core[0].dscr & 0x302001, 0);
+}
+
+static void check_given(const uint64_t *reg)
+{
+	const struct fake_state *s = &fake.core[0].s;
+
+	for (unsigned int i = 0; i < 15; i++)
+		ck_assert_uint_eq(s->r[i], i == 13 ? STACK : reg[i]);
+	ck_assert_uint_eq(s->r[15], reg[OST_CORE_PC]);
+	ck_assert_uint_eq(s->cpsr, reg[OST_CORE_PSR]);
+	ck_assert(fake.core[0].pc_written);
+}
+
+START_TEST(set)
+{
+	stop_to_alter();
+	good(ops->set(core, GENERAL & ~OST_CORE_BIT(13), found));
+	unsigned int flushes = fake.flushes;
+	good(ops->set(core, (GENERAL & ~OST_CORE_BIT(13)) | STATE, other));
+	ck_assert_uint_eq(fake.flushes, flushes + 1);
+	check_given(other);
+	/* its own from there on, though PC can't be read any more */
+	good(ops->read(core, GENERAL | STATE, NULL));
+	ck_assert_uint_eq(core->reg[OST_CORE_PC], other[OST_CORE_PC]);
+	ck_assert_uint_eq(core->reg[7], other[7]);
+	good(ops->hand_over(core));
+	check_given(other);
+	good(ops->set(core, (GENERAL & ~OST_CORE_BIT(13)) | STATE, found));
+	check_given(found);
+	go_on();
+}
+END_TEST
+
+START_TEST(set_bad)
+{
+	uint64_t good_mask = OST_CORE_BIT(12) | STATE;
+
+	stop_to_alter();
+	ck_assert_int_eq(ops->set(core, OST_CORE_BIT(0), other).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->set(core, OST_CORE_BIT(12) | OST_CORE_BIT(OST_CORE_SP), other).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->set(core, OST_CORE_BIT(12) | OST_CORE_BIT(OST_CORE_PSR), other).code, OST_ERR_ARGUMENT);
+	other[OST_CORE_PSR] = 0x20000192;
+	ck_assert_int_eq(ops->set(core, good_mask, other).code, OST_ERR_ARGUMENT);
+	other[OST_CORE_PSR] = 0x200001b3;
+	ck_assert_int_eq(ops->set(core, good_mask, other).code, OST_ERR_ARGUMENT);
+	other[OST_CORE_PSR] = 0x20000193;
+	other[OST_CORE_PC] = 0xc0300401;
+	ck_assert_int_eq(ops->set(core, good_mask, other).code, OST_ERR_ARGUMENT);
+	go_on();
+}
+END_TEST
+
+START_TEST(set_in_user_mode)
+{
+	good(ops->open(core, &fake.target, 0));
+	fake.core[0].s.cpsr = 0x60000010;
+	fake_stop(&fake, 0, 0);
+	ops->queue_poll(core);
+	good(ops->flush(core));
+	other[12] = 5;
+	ck_assert_int_eq(ops->set(core, OST_CORE_BIT(12), other).code, OST_ERR_STATE);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, 0xc0300000, 4, 32).code, OST_ERR_STATE);
+	good(ops->hand_over(core));
+	ck_assert_mem_eq(fake.core[0].s.r, fake.core[0].stopped.r, 4 * 15);
+}
+END_TEST
+
+/* The link fails after any number of accesses: it may be called again. */
+START_TEST(set_link_fails)
+{
+	unsigned int tried = 0;
+	bool hit = true;
+
+	for (unsigned int after = 0; hit && after < 100; after++) {
+		setup();
+		stop_to_alter();
+		fake.fail_flush = fake.flushes + 1;
+		fake.fail_after = after;
+		fake.fails = 1 + after % 2;
+		fake.accesses = 0;
+		ck_assert_int_eq(ops->set(core, (GENERAL & ~OST_CORE_BIT(13)) | STATE, other).code, OST_ERR_LINK);
+		hit = fake.accesses == after;
+		while (ost_failed(ops->set(core, (GENERAL & ~OST_CORE_BIT(13)) | STATE, other)))
+			ck_assert_uint_lt(fake.flushes, 100);
+		check_given(other);
+		good(ops->set(core, (GENERAL & ~OST_CORE_BIT(13)) | STATE, found));
+		go_on();
+		teardown();
+		tried++;
+	}
+	ck_assert_uint_gt(tried, 30);
+}
+END_TEST
+
+static void write_code(void)
+{
+	static const uint32_t words[1024] = { 0xe320f000 };
+
+	for (unsigned int i = 0; i < CODE_PAGES; i++) {
+		fake.target.ops->mem_write(&fake, FAKE_PHYS(CODE) + 4096 * i, words, sizeof(words));
+		good(fake.target.ops->flush(&fake));
+	}
+}
+
+static void setup_code(void)
+{
+	for (unsigned int i = 0; i < CODE_PAGES; i++) {
+		struct fake_page *page = fake_page(&fake, CODE + 4096 * i, false);
+
+		memset(page->line, FAKE_DIRTY, sizeof(page->line));
+	}
+	stop_to_alter();
+}
+
+static void check_lines(uint8_t line)
+{
+	for (unsigned int i = 0; i < fake.pages; i++) {
+		for (unsigned int n = 0; fake.page[i].va >> 20 == CODE >> 20 && n < sizeof(fake.page[i].line); n++)
+			ck_assert_uint_eq(fake.page[i].line[n], line);
+	}
+}
+
+/* More lines than fit one flush. */
+START_TEST(maintain)
+{
+	unsigned int flushes;
+
+	setup_code();
+	fake.core[0].s.mpidr = fake.core[0].stopped.mpidr = _i ? 0x80000000u : 0;
+	flushes = fake.flushes;
+	good(ops->maintain(core, OST_CORE_CACHES_DATA, CODE + 4, 4096 * CODE_PAGES - 8, 32));
+	ck_assert_uint_eq(fake.flushes, flushes + 2);
+	ck_assert_uint_eq(fake.maintained, 128 * CODE_PAGES);
+	check_lines(0);
+	write_code();
+	ck_assert(fake.core[0].stale_predictors && fake.core[1].stale_predictors);
+	flushes = fake.flushes;
+	good(ops->maintain(core, OST_CORE_CACHES_CODE, CODE + 31, 4096 * CODE_PAGES - 62, 32));
+	ck_assert_uint_eq(fake.flushes, flushes + 5);
+	check_lines(FAKE_EXCHANGED);
+	ck_assert(!fake.core[0].stale_predictors);
+	ck_assert(fake.core[1].stale_predictors == !_i);
+	go_on();
+}
+END_TEST
+
+static const uint32_t lines[] = { 16, 32, 64, 128, 256, 512, 1024, 2048 };
+
+START_TEST(maintain_by_lines)
+{
+	uint32_t line = lines[_i];
+
+	setup_code();
+	good(ops->maintain(core, OST_CORE_CACHES_DATA, CODE + 8, 8192, line));
+	ck_assert_uint_eq(fake.maintained, 8192 / line + 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		for (unsigned int n = 0; n < 128; n++) {
+			uint32_t off = 4096 * i + FAKE_LINE * n;
+
+			ck_assert_uint_eq(fake.page[2 + i].line[n], off % line || off > 8192 ? FAKE_DIRTY : 0);
+		}
+	}
+	go_on();
+}
+END_TEST
+
+START_TEST(maintain_bad)
+{
+	stop_to_alter();
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, CODE, 4, 0).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, CODE, 4, 8).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, CODE, 4, 48).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, CODE, 4, 4096).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, 0xfffffff0, 0x20, 32).code, OST_ERR_ARGUMENT);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, 1ull << 32, 4, 32).code, OST_ERR_ARGUMENT);
+	good(ops->maintain(core, OST_CORE_CACHES_CODE, 0xc0300000, 0, 32));
+	go_on();
+}
+END_TEST
+
+/* What isn't mapped aborts: what comes before it is done, all else works as before, and no register is lost. */
+START_TEST(maintain_what_is_not_mapped)
+{
+	uint32_t end = CODE + 4096 * CODE_PAGES;
+
+	setup_code();
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, end - 64, 128, 32).code, OST_ERR_STATE);
+	ck_assert_uint_eq(fake.maintained, 2);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_CODE, end, 128, 32).code, OST_ERR_STATE);
+	good(ops->read(core, OST_CORE_BIT(OST_V7_DACR), NULL));
+	ck_assert_uint_eq(core->reg[OST_V7_DACR], 0x51);
+	good(ops->maintain(core, OST_CORE_CACHES_CODE, CODE, 4096 * CODE_PAGES, 32));
+	check_lines(0);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, end, 32, 32).code, OST_ERR_STATE);
+	go_on();
+}
+END_TEST
+
+/* The same where the core was stopped anywhere: what an abort destroys is put back. */
+START_TEST(maintain_anywhere)
+{
+	bool asked;
+
+	good(ops->open(core, &fake.target, 0));
+	good(ops->stop(core, &asked));
+	ck_assert(asked);
+	ck_assert_int_eq(ops->maintain(core, OST_CORE_CACHES_DATA, CODE, 32, 32).code, OST_ERR_STATE);
+	ck_assert_uint_eq(fake.core[0].s.dfar, CODE);
+	good(ops->restore(core));
+	ck_assert_uint_eq(fake.core[0].s.dfar, 0x456);
+	ck_assert_uint_eq(fake.core[0].s.dfsr, 0x123);
+	good(ops->restart(core));
+	ck_assert_uint_eq(fake.core[0].dscr & 1, 0);
+}
+END_TEST
+
+/* At each flush, after any number of its accesses. Where nothing was known of the core before, too. */
+START_TEST(maintain_link_fails)
+{
+	static const unsigned int after[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 1000, 2050, 2051, 2052, 2053, 2054, 2055,
+		2056, 2057, 2058 };
+	unsigned int failures = 0;
+
+	for (unsigned int i = 0; i < 2 * sizeof(after) / sizeof(after[0]); i++) {
+		enum ost_core_caches caches = i & 1 ? OST_CORE_CACHES_CODE : OST_CORE_CACHES_DATA;
+		uint32_t len = 4096 * CODE_PAGES + (_i >= 10 ? 64 : 0);
+		struct ost_status status;
+
+		setup();
+		setup_code();
+		fake.fail_flush = fake.flushes + 1 + (unsigned int)_i % 10;
+		fake.fail_after = after[i / 2];
+		fake.fails = 1 + i % 3;
+		do {
+			status = ops->maintain(core, caches, CODE, len, 32);
+			failures += status.code == OST_ERR_LINK;
+			ck_assert_uint_lt(fake.flushes, 100);
+		} while (status.code == OST_ERR_LINK);
+		ck_assert_int_eq(status.code, _i >= 10 ? OST_ERR_STATE : OST_OK);
+		check_lines(0);
+		fake.fail_flush = 0;
+		go_on();
+		teardown();
+	}
+	ck_assert(failures || _i % 10 > 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_v7");
@@ -414,6 +691,16 @@ int main(void)
 	tcase_add_test(tcase, state_halted);
 	tcase_add_test(tcase, state_errors);
 	tcase_add_test(tcase, step_stuck);
+	tcase_add_test(tcase, set);
+	tcase_add_test(tcase, set_bad);
+	tcase_add_test(tcase, set_in_user_mode);
+	tcase_add_test(tcase, set_link_fails);
+	tcase_add_loop_test(tcase, maintain, 0, 2);
+	tcase_add_loop_test(tcase, maintain_by_lines, 0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(tcase, maintain_bad);
+	tcase_add_test(tcase, maintain_what_is_not_mapped);
+	tcase_add_test(tcase, maintain_anywhere);
+	tcase_add_loop_test(tcase, maintain_link_fails, 0, 20);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

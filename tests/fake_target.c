@@ -9,7 +9,7 @@ enum { HALTED = 1, RESTARTED = 2, SDABORT = 1 << 6, UND = 1 << 8, STICKY = 7 << 
 	HDBGEN = 1 << 14, TXFULL = 1 << 29, RXFULL = 1 << 30 };
 
 #define WRITABLE 0x0030f800u
-#define CPSR_START 0x60000013u
+#define CPSR_START FAKE_KERNEL
 
 static void fault(struct fake_target *fake, const char *text, uint32_t value)
 {
@@ -74,6 +74,37 @@ static uint8_t *word_at(struct fake_target *fake, struct fake_state *s, uint32_t
 	return page->bytes + (va & 4095);
 }
 
+static struct fake_page *find_phys(struct fake_target *fake, uint64_t addr)
+{
+	for (unsigned int i = 0; i < fake->pages; i++) {
+		if (FAKE_PHYS(fake->page[i].va) == (addr & ~4095ull))
+			return &fake->page[i];
+	}
+	return NULL;
+}
+
+/* By the MEM-AP, behind the caches. */
+static void write_phys(struct fake_target *fake, uint32_t addr, uint32_t val)
+{
+	struct fake_page *page = find_phys(fake, addr);
+	uint8_t *line;
+
+	if (!page) {
+		fault(fake, "memory is written where none is", addr);
+		return;
+	}
+	line = &page->line[(addr & 4095) / FAKE_LINE];
+	if (*line & FAKE_DIRTY)
+		fault(fake, "memory is written that a cache has newer data of", addr);
+	*line |= FAKE_STALE_DATA | FAKE_STALE_CODE | FAKE_EXCHANGED;
+	for (unsigned int i = 0; i < fake->target.cores; i++) {
+		if (fake->core[i].unfinished)
+			fault(fake, "memory is written before its cleaning is known to be complete", addr);
+		fake->core[i].stale_predictors = true;
+	}
+	ost_put_le32(page->bytes + (addr & 4095), val);
+}
+
 /* ---- instructions ---- */
 
 static uint32_t *cp15(struct fake_state *s, uint32_t insn)
@@ -96,6 +127,55 @@ static uint32_t *cp15(struct fake_state *s, uint32_t insn)
 			return (uint32_t *)(void *)((uint8_t *)s + table[i].offset);
 	}
 	return NULL;
+}
+
+/*
+ * DCCIMVAC, ICIMVAU, BPIALL, BPIALLIS by the core's rt; instructions come anew from the data caches' side, and what was
+ * not waited for is not there yet. 1: done, 0: none of these, -1: abort.
+ */
+static int cache_insn(struct fake_target *fake, struct fake_core *c, struct fake_state *s, uint32_t insn)
+{
+	uint32_t op = insn & ~0x0000f000u, va = s->r[insn >> 12 & 15];
+	bool data = op == 0xee070f3e, all = op == 0xee070fd1;
+	struct fake_page *page = find_page(fake, va);
+	uint8_t *line;
+
+	if ((s->cpsr & 31) == 16)
+		return 0;
+	if (op == 0xee070fd5 || (all && s->mpidr >> 31)) {
+		for (unsigned int i = 0; i < fake->target.cores; i++) {
+			if (all || &fake->core[i] == c)
+				fake->core[i].stale_predictors = false;
+		}
+		c->unfinished |= FAKE_STALE_CODE;
+		return 1;
+	}
+	if (!data && op != 0xee070f35)
+		return 0;
+	if (!page) {
+		s->dfsr = 0x100 | 7;
+		s->dfar = va;
+		return -1;
+	}
+	fake->maintained++;
+	line = &page->line[(va & 4095) / FAKE_LINE];
+	if (data)
+		*line &= (uint8_t)~(FAKE_DIRTY | FAKE_STALE_DATA);
+	else if (!(*line & FAKE_STALE_DATA) && !(c->unfinished & FAKE_DIRTY))
+		*line &= (uint8_t)~FAKE_STALE_CODE;
+	c->unfinished |= data ? FAKE_DIRTY : FAKE_STALE_CODE;
+	return 1;
+}
+
+static bool barrier_insn(struct fake_core *c, uint32_t insn)
+{
+	if (insn == 0xf57ff04f) {
+		c->unsynced = c->unsynced || (c->unfinished & FAKE_STALE_CODE);
+		c->unfinished = 0;
+	}
+	if (insn == 0xf57ff06f)
+		c->unsynced = false;
+	return insn == 0xf57ff04f || insn == 0xf57ff06f;
 }
 
 static bool system_insn(struct fake_core *c, struct fake_state *s, uint32_t insn, bool debug)
@@ -188,7 +268,11 @@ static int data(struct fake_state *s, uint32_t insn)
 /* Common to ITR and the core itself. 1: done, 0: not known, -1: abort. PC moves only if the instruction writes it. */
 static int execute(struct fake_target *fake, struct fake_core *c, struct fake_state *s, uint32_t insn, bool debug)
 {
-	if (system_insn(c, s, insn, debug))
+	int cached = cache_insn(fake, c, s, insn);
+
+	if (cached)
+		return cached;
+	if (system_insn(c, s, insn, debug) || barrier_insn(c, insn))
 		return 1;
 	if (insn == 0xecbc5e01 && debug) {
 		uint8_t *word = word_at(fake, s, s->r[12]);
@@ -200,8 +284,6 @@ static int execute(struct fake_target *fake, struct fake_core *c, struct fake_st
 		s->r[12] += 4;
 		return 1;
 	}
-	if (insn == 0xf57ff06f)
-		return 1;
 	if ((insn & 0xffff0fff) == 0xe10f0000) {
 		s->r[insn >> 12 & 15] = s->cpsr;
 		return 1;
@@ -258,10 +340,15 @@ static void execute_natively(struct fake_target *fake, struct fake_core *c, stru
 
 /* ---- running ---- */
 
-static uint32_t insn_at(struct fake_target *fake, uint32_t pc)
+static uint32_t insn_at(struct fake_target *fake, const struct fake_core *c, uint32_t pc)
 {
 	struct fake_page *page = find_page(fake, pc);
+	uint8_t line = page ? page->line[(pc & 4095) / FAKE_LINE] : 0;
 
+	if (line & FAKE_STALE_CODE)
+		fault(fake, "a core executes what its instruction cache still has", pc);
+	if ((line & FAKE_EXCHANGED) && c->stale_predictors)
+		fault(fake, "a core predicts branches by code that was there before", pc);
 	return page ? ost_le32(page->bytes + (pc & 4095)) : 0xe320f000;
 }
 
@@ -313,10 +400,15 @@ static void stop(struct fake_core *c, uint32_t reason)
 	c->stops++;
 }
 
+void fake_stop(struct fake_target *fake, unsigned int core, uint32_t reason)
+{
+	stop(&fake->core[core], reason);
+}
+
 /* Memory as it would be is kept apart by doing the store again on the same memory: the same values come out. */
 static void native_here(struct fake_target *fake, struct fake_core *c)
 {
-	execute_natively(fake, c, &c->s, insn_at(fake, c->s.r[15]));
+	execute_natively(fake, c, &c->s, insn_at(fake, c, c->s.r[15]));
 	c->passed++;
 	c->arrived = false;
 }
@@ -359,7 +451,7 @@ static void check_restart(struct fake_target *fake, struct fake_core *c)
 	if (moved) {
 		uint32_t dscr = c->dscr, tx = c->dtrtx;
 
-		execute_natively(fake, c, &expect, insn_at(fake, expect.r[15]));
+		execute_natively(fake, c, &expect, insn_at(fake, c, expect.r[15]));
 		c->dscr = dscr;
 		c->dtrtx = tx;
 		c->passed++;
@@ -379,6 +471,76 @@ static void check_restart(struct fake_target *fake, struct fake_core *c)
 		fault(fake, "a system register is not as it should be at a restart", c->s.dacr);
 }
 
+/* ---- a function of the kernel ---- */
+
+static uint32_t junk(struct fake_target *fake)
+{
+	fake->junk = fake->junk * 1664525u + 1013904223u;
+	return fake->junk | 0x80000001u;
+}
+
+static void enter_function(struct fake_target *fake, struct fake_core *c)
+{
+	const struct fake_state *was = &c->stopped;
+	bool kept = was->r[13] == c->s.r[13] && was->tpidruro == c->s.tpidruro && was->tpidrprw == c->s.tpidrprw
+		&& was->dacr == c->s.dacr && (was->cpsr & ~0x80u) == c->s.cpsr;
+
+	for (unsigned int i = 4; i < 12; i++)
+		kept = kept && was->r[i] == c->s.r[i];
+	if (!kept || (c->s.r[13] & 7))
+		fault(fake, "a function is called on another stack, or with other registers than arguments", c->s.r[15]);
+	if (fake->task_away)
+		fault(fake, "a function is called twice", c->s.r[15]);
+	memcpy(fake->function.r, c->s.r, sizeof(fake->function.r));
+	fake->function.cpsr = c->s.cpsr;
+	fake->function.calls++;
+	fake->task = *was;
+	fake->task_lr = c->s.r[14];
+	fake->task_cpsr = c->s.cpsr;
+	fake->task_away = true;
+	fake->task_wait = fake->function.polls;
+	c->arrived = false;
+	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
+	c->wait = c->delay;
+}
+
+/* At its return address it goes round until a breakpoint stops it. */
+static void return_on(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+	struct fake_state other = c->s, expect;
+
+	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived)
+		return;
+	if (fake->task_wait) {
+		fake->task_wait--;
+		return;
+	}
+	c->s = fake->task;
+	c->s.dacr = other.dacr;
+	c->s.dfsr = other.dfsr;
+	c->s.dfar = other.dfar;
+	c->s.mpidr = other.mpidr;
+	expect = c->s;
+	for (unsigned int i = 1; i < 4; i++)
+		c->s.r[i] = junk(fake);
+	c->s.r[0] = fake->function.result;
+	c->s.r[12] = junk(fake);
+	c->s.r[14] = junk(fake);
+	c->s.r[15] = fake->task_lr;
+	c->s.cpsr = fake->task_cpsr ^ 0xa0000000u;
+	if (insn_at(fake, c, c->s.r[15]) != 0xeafffffe)
+		fault(fake, "a function returns to where no code is", c->s.r[15]);
+	if (!breaks(c)) {
+		c->s = other;
+		return;
+	}
+	stop(c, 1);
+	c->stopped = expect;
+	c->arrived = true;
+	fake->task_away = false;
+}
+
 static void restart(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
@@ -395,6 +557,12 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart without PC written", c->s.r[15]);
 	if (c->dscr & RXFULL)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
+	if (c->unfinished || c->unsynced)
+		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
+	if (fake->function.pc && c->s.r[15] == fake->function.pc) {
+		enter_function(fake, c);
+		return;
+	}
 	/* stopped again before it executed anything: what it is to be compared with stays */
 	c->unmoved = c->s.r[15] == c->stopped.r[15] && breaks(c);
 	if (!c->unmoved)
@@ -496,6 +664,7 @@ static uint32_t read_dscr(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
 
+	return_on(fake, core);
 	if (!(c->dscr & HALTED)) {
 		if (c->wait)
 			c->wait--;
@@ -514,6 +683,10 @@ static void do_op(struct fake_target *fake, const struct fake_op *op)
 	uint32_t val = 0;
 
 	fake->accesses++;
+	if (op->memory) {
+		write_phys(fake, op->off, op->val);
+		return;
+	}
 	if (op->off >= 0x100 && op->off < 0x180 && unit < FAKE_UNITS) {
 		uint32_t *reg = op->off < 0x140 ? &c->bvr[unit] : &c->bcr[unit];
 
@@ -545,20 +718,32 @@ static void do_op(struct fake_target *fake, const struct fake_op *op)
 		*op->ret = val;
 }
 
+static void queue(struct fake_target *fake, struct fake_op op)
+{
+	if (fake->ops < FAKE_OPS)
+		fake->op[fake->ops++] = op;
+	else
+		fault(fake, "too much queued", op.off);
+}
+
 static void fake_reg_read(void *ctx, unsigned int core, uint32_t off, uint32_t *val)
 {
-	struct fake_target *fake = ctx;
-
-	if (fake->ops < FAKE_OPS)
-		fake->op[fake->ops++] = (struct fake_op){ .core = core, .off = off, .ret = val };
+	queue(ctx, (struct fake_op){ .core = core, .off = off, .ret = val });
 }
 
 static void fake_reg_write(void *ctx, unsigned int core, uint32_t off, uint32_t val)
 {
-	struct fake_target *fake = ctx;
+	queue(ctx, (struct fake_op){ .write = true, .core = core, .off = off, .val = val });
+}
 
-	if (fake->ops < FAKE_OPS)
-		fake->op[fake->ops++] = (struct fake_op){ .write = true, .core = core, .off = off, .val = val };
+static void fake_mem_write(void *ctx, uint64_t addr, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+
+	if ((addr & 3) || (len & 3))
+		fault(ctx, "a write of memory that is no words", (uint32_t)addr);
+	for (size_t i = 0; i < len; i += 4)
+		queue(ctx, (struct fake_op){ .memory = true, .off = (uint32_t)(addr + i), .val = ost_le32(from + i) });
 }
 
 static void fake_idle(void *ctx, unsigned int tck)
@@ -572,6 +757,12 @@ static bool fails_now(struct fake_target *fake)
 	if (!fake->fail_flush || fake->flushes < fake->fail_flush)
 		return fake->dead;
 	return fake->dead || fake->flushes < fake->fail_flush + (fake->fails ? fake->fails : 1);
+}
+
+/* A core without power answers with an error, which spoils the whole of it. */
+static bool answers(const struct fake_target *fake, const struct fake_op *op)
+{
+	return op->memory || op->off == 0x314 || (fake->core[op->core].prsr & 1);
 }
 
 static struct ost_status fake_flush(void *ctx)
@@ -589,15 +780,31 @@ static struct ost_status fake_flush(void *ctx)
 	for (unsigned int i = 0; i < n; i++) {
 		struct fake_op op = fake->op[i];
 
-		/* a core without power answers with an error, which spoils the whole of it */
-		if (!(fake->core[op.core].prsr & 1) && op.off != 0x314)
-			fails = true;
+		fails = fails || !answers(fake, &op);
 		if (fails)
 			op.ret = NULL;
-		if (fake->core[op.core].prsr & 1 || op.off == 0x314)
+		if (answers(fake, &op))
 			do_op(fake, &op);
 	}
 	return fails ? ost_error(OST_ERR_LINK, "the link is down") : ost_ok();
+}
+
+struct ost_status fake_read_phys(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct fake_target *fake = ctx;
+	uint8_t *out = buf;
+
+	fake->flushes++;
+	if (fails_now(fake))
+		return ost_error(OST_ERR_LINK, "the link is down");
+	for (size_t i = 0; i < len; i++) {
+		struct fake_page *page = find_phys(fake, addr + i);
+
+		if (!page)
+			return ost_error_at(OST_ERR_FAULT, "no memory there", addr + i);
+		out[i] = page->bytes[(addr + i) & 4095];
+	}
+	return ost_ok();
 }
 
 static uint64_t fake_now(void *ctx)
@@ -610,6 +817,7 @@ static uint64_t fake_now(void *ctx)
 static const struct ost_target_ops fake_ops = {
 	.reg_read = fake_reg_read,
 	.reg_write = fake_reg_write,
+	.mem_write = fake_mem_write,
 	.idle = fake_idle,
 	.flush = fake_flush,
 	.now_ns = fake_now,

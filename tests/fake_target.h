@@ -17,6 +17,8 @@
 #define FAKE_STOPS 512
 #define FAKE_OPS 8192
 #define FAKE_UNITS 6
+#define FAKE_LINE 32			/* bytes of a cache line */
+#define FAKE_KERNEL 0x60000013u		/* CPSR: supervisor mode, A32, interrupts on */
 
 struct fake_state {
 	uint32_t r[16];			/* r[15]: PC */
@@ -40,16 +42,40 @@ struct fake_core {
 	unsigned int delay;			/* polls that find it running after each restart */
 	unsigned int wait;
 	unsigned int stops, passed;
+	bool stale_predictors;			/* branches may be predicted by code that was there before */
+	unsigned int unfinished;		/* cache operations that no DSB has waited for: enum fake_caches */
+	bool unsynced;				/* and no ISB */
 };
 
 struct fake_page {
 	uint32_t va;
 	bool user;
 	uint8_t bytes[4096];
+	uint8_t line[4096 / FAKE_LINE];		/* FAKE_DIRTY ...: what the cores' caches have of it */
+};
+
+/* Physical addresses are the low bits of the kernel's. */
+#define FAKE_PHYS(va) ((va) & 0x3fffffffu)
+enum fake_caches {
+	FAKE_DIRTY = 1,				/* would be written over what the MEM-AP writes */
+	FAKE_STALE_DATA = 2,
+	FAKE_STALE_CODE = 4,
+	FAKE_EXCHANGED = 8,			/* written by the MEM-AP some time: predictors matter */
+};
+
+/* A function of the kernel, that a core may be sent into while it is stopped: it may sleep and return elsewhere. */
+struct fake_function {
+	uint32_t pc;				/* 0: none */
+	uint32_t result;
+	unsigned int to;			/* core it returns on */
+	unsigned int polls;			/* of that core, until it does */
+	unsigned int calls;
+	uint32_t r[4];				/* as it was called */
+	uint32_t cpsr;
 };
 
 struct fake_op {
-	bool write;
+	bool write, memory;			/* memory: off is the address */
 	unsigned int core;
 	uint32_t off, val;
 	uint32_t *ret;
@@ -60,15 +86,22 @@ struct fake_target {
 	struct fake_core core[FAKE_CORES];
 	struct fake_page page[FAKE_PAGES];
 	unsigned int pages;
+	struct fake_function function;
+	struct fake_state task;			/* that is in it, as it is to go on */
+	uint32_t task_lr, task_cpsr;		/* as it was called */
+	bool task_away;
+	unsigned int task_wait;
 	struct fake_op op[FAKE_OPS];
 	unsigned int ops;
 	uint64_t now;				/* ns; each flush takes 100,000 */
 	unsigned int flushes;
 	unsigned int accesses;
+	unsigned int maintained;		/* cache operations by address */
 	unsigned int fail_flush;		/* this flush (from 1) fails ... */
 	unsigned int fail_after;		/* ... when that many of its accesses are done */
 	unsigned int fails;			/* and so do the following ones: how many in all */
 	bool dead;				/* every flush fails */
+	uint32_t junk;
 	uint32_t dead_regs;			/* bits of registers that nobody needs at the places of the script */
 	unsigned int errors;
 	const char *error;			/* the first one */
@@ -80,9 +113,17 @@ void fake_init(struct fake_target *fake, unsigned int cores);
 struct fake_page *fake_page(struct fake_target *fake, uint32_t va, bool user);
 void fake_write(struct fake_target *fake, uint32_t va, const void *bytes, size_t len);
 void fake_write32(struct fake_target *fake, uint32_t va, uint32_t val);
+/* Physical memory, as an ost_mem reads it: a flush for each call. */
+struct ost_status fake_read_phys(void *ctx, uint64_t addr, void *buf, size_t len);
 /* Append a place; returns it for the registers to be filled in. Registers start as the core's. */
 struct fake_state *fake_place(struct fake_target *fake, unsigned int core, uint32_t pc);
 /* Let a core run from where it is until something stops it. */
 void fake_run(struct fake_target *fake, unsigned int core);
+/* Stop it there as somebody else would have. */
+void fake_stop(struct fake_target *fake, unsigned int core, uint32_t reason);
+static inline bool fake_halted(const struct fake_core *core)
+{
+	return core->dscr & 1;
+}
 
 #endif /* OPENST_TESTS_FAKE_TARGET_H */

@@ -170,16 +170,18 @@ struct ost_core_ops {
 	/* Restart a core at the PC it stopped at, with every register as it was. 1 flush. */
 	struct ost_status (*restart)(struct ost_core *core);
 	/*
-	 * Give a core that is stopped in the kernel other registers: those of mask (general ones, PC and PSR; x10 among
-	 * them), from there on its own for every other operation. 1 flush. After a failure of the link some of them may be
-	 * set; it may be called again. NULL where the architecture lacks it, as maintain.
+	 * Give a core that is stopped in the kernel other registers: those of mask (general ones, PC and PSR; the scratch
+	 * register among them, x10 or r12, and PC with PSR), from there on its own for every other operation. Its mode or
+	 * level stays. 1-2 flushes. After a failure of the link some of them may be set; it may be called again.
 	 */
 	struct ost_status (*set)(struct ost_core *core, uint64_t mask, const uint64_t *reg);
 	/*
 	 * Have a core that is stopped in the kernel clean and invalidate its caches, and those of all cores that share
 	 * them, to the point of coherency over [addr, addr + len) of its virtual memory; line: the smallest line of a
 	 * cache, bytes. Other cores see code that was exchanged once they were stopped and restarted. 1 flush for 1024
-	 * lines, twice for code. May be called again.
+	 * lines, twice for code, and 2 for what has to be known. OST_ERR_STATE where an address is not mapped: the ones
+	 * before it are done. What that abort destroys is dead at our points; elsewhere restore() puts it back. May be
+	 * called again.
 	 */
 	struct ost_status (*maintain)(struct ost_core *core, enum ost_core_caches caches, uint64_t addr, uint64_t len,
 			uint32_t line);

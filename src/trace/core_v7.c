@@ -8,9 +8,9 @@
 #define DIDR 0x000u
 #define DTRRX 0x080u
 #define ITR 0x084u
-#define DSCR 0x088u
+#define DSCR OST_V7_DSCR
 #define DTRTX 0x08cu
-#define DRCR 0x090u
+#define DRCR OST_V7_DRCR
 #define BVR(n) (0x100u + 4 * (n))
 #define BCR(n) (0x140u + 4 * (n))
 #define OSLSR 0x304u
@@ -18,7 +18,7 @@
 
 #define DSCR_HALTED 0x00000001u
 #define DSCR_REASON(dscr) ((dscr) >> 2 & 15)
-#define DSCR_STICKY 0x000001c0u		/* synchronous abort, asynchronous abort, undefined */
+#define DSCR_STICKY OST_V7_DSCR_STICKY
 #define DSCR_INTDIS 0x00000800u
 #define DSCR_UDCCDIS 0x00001000u
 #define DSCR_ITREN 0x00002000u
@@ -36,7 +36,7 @@
 
 #define DRCR_HALT 1u
 #define DRCR_RESTART 2u
-#define DRCR_CLEAR 4u
+#define DRCR_CLEAR OST_V7_DRCR_CLEAR
 
 #define PRSR_POWERED 1u
 #define PRSR_IN_RESET 4u
@@ -50,11 +50,11 @@
 /* r0-r12, SP and LR of the mode it was stopped in. */
 #define ALL_REGS (UINT64_C(0x5fff) | OST_CORE_BIT(OST_CORE_SP))
 
-#define CPSR_T 0x20u
+#define CPSR_T OST_V7_CPSR_T
 #define CPSR_A 0x100u
-#define CPSR_MODE 0x1fu
+#define CPSR_MODE OST_V7_CPSR_MODE
 #define MODE_USER 0x10u
-#define MODE_SVC 0x13u
+#define MODE_SVC OST_V7_MODE_SVC
 #define MODE_FIQ 0x11u
 #define MODE_MONITOR 0x16u
 #define MODE_HYP 0x1au
@@ -64,17 +64,16 @@
 #define FROM_DTR(r) (0xee100e15u | (uint32_t)(r) << 12)		/* MRC p14, 0, r, c0, c5, 0 */
 #define MOV_R12_PC 0xe1a0c00fu
 #define MOV_R12_SP 0xe1a0c00du
-#define MOV_PC_R12 0xe1a0f00cu
+#define MOV_PC_R12 OST_V7_MOV_PC_R12
 #define BX_R12 0xe12fff1cu
 #define MRS_R12_CPSR 0xe10fc000u
-#define MSR_CPSR_R12 0xe12ff00cu
+#define MSR_CPSR_R12 OST_V7_MSR_CPSR_R12
 #define ORR_R12 0xe38cc000u					/* r12 = r12 | imm */
 #define BIC_R12 0xe3ccc000u
 #define LDC_R12 0xecbc5e01u					/* word at r12 to DTRTX, r12 += 4 */
-#define ISB 0xf57ff06fu
-#define READ_CP15(opc1, n, m, opc2) \
-	(0xee10cf10u | (opc1) << 21 | (n) << 16 | (opc2) << 5 | (m))
-#define WRITE_CP15(opc1, n, m, opc2) (READ_CP15(opc1, n, m, opc2) & ~0x00100000u)
+#define ISB OST_V7_ISB
+#define READ_CP15 OST_V7_READ_CP15
+#define WRITE_CP15 OST_V7_WRITE_CP15
 #define WRITE_DACR WRITE_CP15(0u, 3u, 0u, 0u)
 
 /* Linux gives user memory this domain. */
@@ -84,94 +83,91 @@
 #define HALT_NS 100000000ull
 #define STEP_NS 50000000ull
 
-static struct ost_v7_core *v7_of(struct ost_core *core)
-{
-	return (struct ost_v7_core *)(void *)core;
-}
-
 /* ---- single accesses ---- */
 
-static void put(struct ost_v7_core *core, uint32_t off, uint32_t val)
+void ost_v7_put(struct ost_v7_core *core, uint32_t off, uint32_t val)
 {
 	core->base.target->ops->reg_write(core->base.target->ctx, core->base.index, off, val);
 }
 
-static void get(struct ost_v7_core *core, uint32_t off, uint32_t *val)
+void ost_v7_get(struct ost_v7_core *core, uint32_t off, uint32_t *val)
 {
 	core->base.target->ops->reg_read(core->base.target->ctx, core->base.index, off, val);
 }
 
 /* Where an instruction may be refused nothing may wait for it: then DSCR is read after each, in non-blocking mode. */
-static void feed(struct ost_v7_core *core, uint32_t insn)
+void ost_v7_feed(struct ost_v7_core *core, uint32_t insn)
 {
-	put(core, ITR, insn);
+	ost_v7_put(core, ITR, insn);
 	if (core->careful)
-		get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
+		ost_v7_get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
 }
 
 /* A word that a failure of the link left in DTRRX goes through r12: not before that was read. */
 static void queue_drain(struct ost_v7_core *core)
 {
 	if (core->dscr & DSCR_RXFULL)
-		feed(core, FROM_DTR(12));
+		ost_v7_feed(core, FROM_DTR(12));
 	core->scratched = core->scratched || (core->dscr & DSCR_RXFULL);
 	core->dscr &= ~DSCR_RXFULL;
 }
 
-static void queue_set(struct ost_v7_core *core, unsigned int reg, uint32_t val)
+void ost_v7_queue_set(struct ost_v7_core *core, unsigned int reg, uint32_t val)
 {
 	queue_drain(core);
-	put(core, DTRRX, val);
-	feed(core, FROM_DTR(reg));
+	ost_v7_put(core, DTRRX, val);
+	ost_v7_feed(core, FROM_DTR(reg));
 }
 
 static void queue_get(struct ost_v7_core *core, unsigned int reg, uint32_t *val)
 {
-	feed(core, TO_DTR(reg));
-	get(core, DTRTX, val);
+	ost_v7_feed(core, TO_DTR(reg));
+	ost_v7_get(core, DTRTX, val);
 }
 
 static void queue_mode(struct ost_v7_core *core, uint32_t mode)
 {
-	put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | mode);
+	ost_v7_put(core, DSCR, (core->dscr & DSCR_KEEP) | DSCR_ITREN | mode);
 	if (core->careful)
-		get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
+		ost_v7_get(core, DSCR, &core->status[OST_CORE_MAX_FETCHES]);
 }
 
 /* Nothing that was left half-done may stand in the way: an abort, a word that nobody took. */
-static void queue_feeding(struct ost_v7_core *core)
+void ost_v7_begin(struct ost_v7_core *core)
 {
 	if (core->feeding)
 		return;
 	if (core->dscr & DSCR_STICKY)
-		put(core, DRCR, DRCR_CLEAR);
+		ost_v7_put(core, DRCR, DRCR_CLEAR);
 	queue_mode(core, core->careful ? 0 : DSCR_STALL);
 	if (core->dscr & DSCR_TXFULL)
-		get(core, DTRTX, &core->status[OST_CORE_MAX_FETCHES]);
+		ost_v7_get(core, DTRTX, &core->status[OST_CORE_MAX_FETCHES]);
 	core->feeding = true;
 }
 
 static void v7_polled(struct ost_core *base)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 	uint32_t reason = DSCR_REASON(core->dscr);
 
 	if (!core->polling)
 		return;
-	core->polling = false;
+	core->polling = core->unclear = false;
 	base->halted = core->dscr & DSCR_HALTED;
 	base->reason = reason == 0 ? OST_CORE_REQUEST : reason == 1 ? OST_CORE_BREAKPOINT : OST_CORE_OTHER;
 }
 
-static struct ost_status v7_flush(struct ost_v7_core *core)
+struct ost_status ost_v7_flush(struct ost_v7_core *core)
 {
 	struct ost_status status = core->base.target->ops->flush(core->base.target->ctx);
 
 	core->base.flushes++;
-	if (ost_failed(status))
+	if (ost_failed(status)) {
 		core->feeding = core->polling = false;
-	else
-		v7_polled(&core->base);
+		core->unclear = true;
+		return status;
+	}
+	v7_polled(&core->base);
 	return status;
 }
 
@@ -182,8 +178,16 @@ static uint64_t now_ns(const struct ost_v7_core *core)
 
 static void v7_queue_poll(struct ost_v7_core *core)
 {
-	get(core, DSCR, &core->dscr);
+	ost_v7_get(core, DSCR, &core->dscr);
 	core->polling = true;
+}
+
+struct ost_status ost_v7_settle(struct ost_v7_core *core)
+{
+	if (!core->unclear)
+		return ost_ok();
+	v7_queue_poll(core);
+	return ost_v7_flush(core);
 }
 
 static void v7_stopped(struct ost_v7_core *core)
@@ -199,16 +203,16 @@ static struct ost_status v7_diagnose(struct ost_v7_core *core)
 {
 	uint32_t prsr = 0, oslsr = 0;
 
-	get(core, PRSR, &prsr);
-	OST_TRY(v7_flush(core));
+	ost_v7_get(core, PRSR, &prsr);
+	OST_TRY(ost_v7_flush(core));
 	core->base.powered = prsr & PRSR_POWERED;
 	if (!core->base.powered)
 		return ost_error_at(OST_ERR_STATE, "core is powered down: bring it up, or boot with cpuidle.off=1 nohlt",
 			core->base.index);
 	if (prsr & PRSR_IN_RESET)
 		return ost_error_at(OST_ERR_STATE, "core is held in reset: release it and try again", core->base.index);
-	get(core, OSLSR, &oslsr);
-	OST_TRY(v7_flush(core));
+	ost_v7_get(core, OSLSR, &oslsr);
+	OST_TRY(ost_v7_flush(core));
 	if (oslsr & OSLSR_LOCKED)
 		return ost_error_at(OST_ERR_STATE,
 			"core's debug registers are locked (OS lock): let it finish booting and try again", core->base.index);
@@ -221,9 +225,9 @@ static struct ost_status v7_open(struct ost_v7_core *core, const struct ost_targ
 
 	*core = (struct ost_v7_core){ .base = { .ops = &ost_core_v7_ops, .target = target, .index = n } };
 	OST_TRY(v7_diagnose(core));
-	get(core, DIDR, &didr);
+	ost_v7_get(core, DIDR, &didr);
 	v7_queue_poll(core);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	core->base.units = (didr >> 24 & 15) + 1;
 	core->base.context_units = (didr >> 20 & 15) + 1;
 	return ost_ok();
@@ -234,24 +238,24 @@ static struct ost_status v7_open(struct ost_v7_core *core, const struct ost_targ
 static void put_unit(struct ost_v7_core *core, unsigned int unit, uint32_t bvr, uint32_t bcr)
 {
 	/* Never enabled with half a value. */
-	put(core, BCR(unit), 0);
-	put(core, BVR(unit), bvr);
+	ost_v7_put(core, BCR(unit), 0);
+	ost_v7_put(core, BVR(unit), bvr);
 	if (bcr)
-		put(core, BCR(unit), bcr);
+		ost_v7_put(core, BCR(unit), bcr);
 }
 
 static void v7_queue_unit(struct ost_core *base, unsigned int unit, uint64_t bvr, uint32_t bcr)
 {
-	put_unit(v7_of(base), unit, (uint32_t)bvr, bcr);
+	put_unit(ost_v7_of(base), unit, (uint32_t)bvr, bcr);
 	base->unit_bvr[unit] = bvr;
 	base->unit_bcr[unit] = bcr;
 }
 
 static void v7_queue_read_unit(struct ost_core *base, unsigned int unit, uint32_t *bvr, uint32_t *bcr)
 {
-	get(v7_of(base), BVR(unit), &bvr[0]);
+	ost_v7_get(ost_v7_of(base), BVR(unit), &bvr[0]);
 	bvr[1] = 0;
-	get(v7_of(base), BCR(unit), bcr);
+	ost_v7_get(ost_v7_of(base), BCR(unit), bcr);
 }
 
 static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uint32_t *bcr)
@@ -259,10 +263,10 @@ static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uin
 	uint32_t value[OST_CORE_MAX_UNITS] = { 0 };
 
 	for (unsigned int i = 0; i < core->base.units; i++)
-		get(core, BVR(i), &value[i]);
+		ost_v7_get(core, BVR(i), &value[i]);
 	for (unsigned int i = 0; i < core->base.units; i++)
-		get(core, BCR(i), &bcr[i]);
-	OST_TRY(v7_flush(core));
+		ost_v7_get(core, BCR(i), &bcr[i]);
+	OST_TRY(ost_v7_flush(core));
 	for (unsigned int i = 0; i < core->base.units; i++)
 		bvr[i] = value[i];
 	return ost_ok();
@@ -270,9 +274,9 @@ static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uin
 
 static void v7_queue_enable(struct ost_core *base, bool on)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 
-	put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
+	ost_v7_put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
 }
 
 /* ---- registers ---- */
@@ -285,19 +289,20 @@ static const uint32_t special[OST_CORE_REGS] = {
 	[OST_V7_DACR] = READ_CP15(0u, 3u, 0u, 0u),
 	[OST_V7_DFSR] = READ_CP15(0u, 5u, 0u, 0u),
 	[OST_V7_DFAR] = READ_CP15(0u, 6u, 0u, 0u),
+	[OST_V7_MPIDR] = READ_CP15(0u, 0u, 0u, 5u),
 	[OST_CORE_TASK0] = READ_CP15(0u, 13u, 0u, 3u),
 	[OST_CORE_TASK1] = READ_CP15(0u, 13u, 0u, 4u),
 };
 
 static void queue_read(struct ost_v7_core *core, uint64_t mask)
 {
-	queue_feeding(core);
+	ost_v7_begin(core);
 	for (unsigned int i = 0; i < OST_CORE_REGS; i++) {
 		if (!(mask & OST_CORE_BIT(i)))
 			continue;
 		if (special[i]) {
 			queue_drain(core);
-			feed(core, special[i]);
+			ost_v7_feed(core, special[i]);
 			queue_get(core, 12, &core->raw[i]);
 			core->scratched = true;
 		} else {
@@ -317,14 +322,14 @@ static void accept_read(struct ost_v7_core *core, uint64_t mask)
 	core->base.have |= mask;
 }
 
-static struct ost_status v7_read(struct ost_v7_core *core, uint64_t mask)
+struct ost_status ost_v7_read(struct ost_v7_core *core, uint64_t mask)
 {
 	mask |= OST_CORE_BIT(12);
 	mask &= ~core->base.have;
 	if (!mask)
 		return ost_ok();
 	queue_read(core, mask);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	accept_read(core, mask);
 	return ost_ok();
 }
@@ -374,18 +379,18 @@ static void queue_range(struct ost_v7_core *core, const struct ost_core_fetch *f
 {
 	uint32_t words = words_of(f);
 
-	queue_set(core, 12, (uint32_t)f->addr & ~3u);
-	feed(core, LDC_R12);
+	ost_v7_queue_set(core, 12, (uint32_t)f->addr & ~3u);
+	ost_v7_feed(core, LDC_R12);
 	if (words > 1) {
 		queue_mode(core, DSCR_FAST);
-		feed(core, LDC_R12);		/* kept, not executed yet */
+		ost_v7_feed(core, LDC_R12);		/* kept, not executed yet */
 		for (uint32_t i = 0; i < words - 1; i++)
-			get(core, DTRTX, &word[i]);
+			ost_v7_get(core, DTRTX, &word[i]);
 	}
 	queue_mode(core, 0);
-	get(core, DSCR, status);
-	get(core, DTRTX, &word[words - 1]);
-	put(core, DRCR, DRCR_CLEAR);
+	ost_v7_get(core, DSCR, status);
+	ost_v7_get(core, DTRTX, &word[words - 1]);
+	ost_v7_put(core, DRCR, DRCR_CLEAR);
 	queue_mode(core, DSCR_STALL);
 }
 
@@ -397,20 +402,20 @@ static void queue_fetch(struct ost_v7_core *core, const struct ost_core_fetch *f
 
 	if (!n)
 		return;
-	queue_feeding(core);
+	ost_v7_begin(core);
 	core->scratched = true;
 	if (open) {
-		queue_set(core, 12, opened(dacr));
-		feed(core, WRITE_DACR);
-		feed(core, ISB);
+		ost_v7_queue_set(core, 12, opened(dacr));
+		ost_v7_feed(core, WRITE_DACR);
+		ost_v7_feed(core, ISB);
 	}
 	for (size_t i = 0; i < n; i++) {
 		queue_range(core, &fetch[i], core->word + words, &core->status[i]);
 		words += words_of(&fetch[i]);
 	}
 	if (open) {
-		queue_set(core, 12, dacr);
-		feed(core, WRITE_DACR);
+		ost_v7_queue_set(core, 12, dacr);
+		ost_v7_feed(core, WRITE_DACR);
 	}
 }
 
@@ -447,7 +452,7 @@ static struct ost_status check_fetch(const struct ost_core_fetch *fetch, size_t 
 static struct ost_status prepare_fetch(struct ost_v7_core *core, const struct ost_core_fetch *fetch, size_t n)
 {
 	OST_TRY(check_fetch(fetch, n));
-	return v7_read(core, any_user(fetch, n) ? OST_CORE_BIT(OST_V7_DACR) : 0);
+	return ost_v7_read(core, any_user(fetch, n) ? OST_CORE_BIT(OST_V7_DACR) : 0);
 }
 
 static struct ost_status v7_fetch_now(struct ost_v7_core *core, struct ost_core_fetch *fetch, size_t n)
@@ -456,7 +461,7 @@ static struct ost_status v7_fetch_now(struct ost_v7_core *core, struct ost_core_
 		return ost_ok();
 	OST_TRY(prepare_fetch(core, fetch, n));
 	queue_fetch(core, fetch, n);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	accept_fetch(core, fetch, n);
 	return ost_ok();
 }
@@ -468,18 +473,18 @@ static void queue_cps(struct ost_v7_core *core, const struct ost_core_pass *pass
 	uint32_t op = pass->psr_set ? ORR_R12 : BIC_R12;
 	uint32_t bits = pass->psr_set | pass->psr_clear;
 
-	feed(core, MRS_R12_CPSR);
+	ost_v7_feed(core, MRS_R12_CPSR);
 	if (bits & 0xff)
-		feed(core, op | (bits & 0xff));
+		ost_v7_feed(core, op | (bits & 0xff));
 	if (bits & CPSR_A)
-		feed(core, op | 0xc01);		/* 1 rotated right by 24 */
-	feed(core, MSR_CPSR_R12);
+		ost_v7_feed(core, op | 0xc01);		/* 1 rotated right by 24 */
+	ost_v7_feed(core, MSR_CPSR_R12);
 }
 
 static void queue_pc(struct ost_v7_core *core, uint32_t pc, bool thumb)
 {
-	queue_set(core, 12, thumb ? pc | 1 : pc);
-	feed(core, thumb ? BX_R12 : MOV_PC_R12);
+	ost_v7_queue_set(core, 12, thumb ? pc | 1 : pc);
+	ost_v7_feed(core, thumb ? BX_R12 : MOV_PC_R12);
 }
 
 /*
@@ -491,11 +496,11 @@ static void queue_past(struct ost_v7_core *core, const struct ost_core_pass *pas
 	if (!executed && pass->kind == OST_CORE_PASS_PSR)
 		queue_cps(core, pass);
 	if (pass->kind == OST_CORE_PASS_BRANCH && pass->link)
-		queue_set(core, OST_V7_LR, pass->addr + 4);
-	queue_set(core, 12, pass->next);
+		ost_v7_queue_set(core, OST_V7_LR, pass->addr + 4);
+	ost_v7_queue_set(core, 12, pass->next);
 	if (!executed && pass->kind == OST_CORE_PASS_EXECUTE)
-		feed(core, pass->insn);
-	feed(core, MOV_PC_R12);
+		ost_v7_feed(core, pass->insn);
+	ost_v7_feed(core, MOV_PC_R12);
 }
 
 /*
@@ -504,10 +509,10 @@ static void queue_past(struct ost_v7_core *core, const struct ost_core_pass *pas
  */
 static void queue_go(struct ost_v7_core *core, uint32_t dscr, uint32_t *status)
 {
-	queue_set(core, 12, core->base.reg[12]);
-	get(core, DSCR, status);
-	put(core, DSCR, dscr & DSCR_KEEP);
-	put(core, DRCR, DRCR_RESTART);
+	ost_v7_queue_set(core, 12, core->base.reg[12]);
+	ost_v7_get(core, DSCR, status);
+	ost_v7_put(core, DSCR, dscr & DSCR_KEEP);
+	ost_v7_put(core, DRCR, DRCR_RESTART);
 }
 
 static struct ost_status wait_halted(struct ost_v7_core *core, uint64_t limit_ns)
@@ -516,7 +521,7 @@ static struct ost_status wait_halted(struct ost_v7_core *core, uint64_t limit_ns
 
 	for (;;) {
 		v7_queue_poll(core);
-		OST_TRY(v7_flush(core));
+		OST_TRY(ost_v7_flush(core));
 		if (core->base.halted)
 			return ost_ok();
 		if (now_ns(core) > deadline)
@@ -529,11 +534,11 @@ static struct ost_status v7_restart(struct ost_v7_core *core)
 	bool thumb = core->base.have & OST_CORE_BIT(OST_CORE_PSR) && core->base.reg[OST_CORE_PSR] & CPSR_T;
 	uint32_t status = 0;
 
-	queue_feeding(core);
+	ost_v7_begin(core);
 	queue_pc(core, (uint32_t)core->base.reg[OST_CORE_PC], thumb);
 	queue_go(core, core->dscr, &status);
 	v7_queue_poll(core);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	v7_stopped(core);
 	if (status & DSCR_STICKY)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", core->base.index);
@@ -545,9 +550,9 @@ static struct ost_status v7_hand_over(struct ost_v7_core *core)
 	if (!core->feeding)
 		return ost_ok();
 	if (core->scratched && (core->base.have & OST_CORE_BIT(12)))
-		queue_set(core, 12, core->base.reg[12]);
-	put(core, DSCR, core->dscr & (DSCR_KEEP | DSCR_ITREN | DSCR_DCC));
-	OST_TRY(v7_flush(core));
+		ost_v7_queue_set(core, 12, core->base.reg[12]);
+	ost_v7_put(core, DSCR, core->dscr & (DSCR_KEEP | DSCR_ITREN | DSCR_DCC));
+	OST_TRY(ost_v7_flush(core));
 	v7_stopped(core);
 	return ost_ok();
 }
@@ -584,7 +589,7 @@ static struct ost_status at_enabled_unit(struct ost_v7_core *core, bool *ret)
 static struct ost_status end_step(struct ost_v7_core *core)
 {
 	put_unit(core, core->step_unit, (uint32_t)core->leaving.addr, core->base.unit_bcr[core->step_unit]);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	core->step_ending = true;
 	core->dscr = (core->dscr & ~DSCR_INTDIS) | (core->step_dscr & DSCR_INTDIS);
 	OST_TRY(v7_restart(core));
@@ -603,13 +608,13 @@ static struct ost_status settle_step(struct ost_v7_core *core)
 
 	v7_stopped(core);
 	if (!core->step_seen) {
-		OST_TRY(v7_read(core, OST_CORE_BIT(12)));
+		OST_TRY(ost_v7_read(core, OST_CORE_BIT(12)));
 		core->step_after = core->base.reg[12];
 		core->step_seen = true;
 	}
 	core->base.reg[12] = core->step_after;
 	core->base.have = OST_CORE_BIT(12);
-	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
 	if (core->step_ending) {
 		OST_TRY(at_enabled_unit(core, &at_unit));
 		if (at_unit) {			/* it ran on and stopped anew */
@@ -636,8 +641,8 @@ static struct ost_status wait_step(struct ost_v7_core *core)
 	if (result.code == OST_ERR_LINK)
 		return result;
 	put_unit(core, core->step_unit, (uint32_t)core->leaving.addr, core->base.unit_bcr[core->step_unit]);
-	put(core, DSCR, core->step_dscr & DSCR_KEEP);
-	OST_TRY(v7_flush(core));
+	ost_v7_put(core, DSCR, core->step_dscr & DSCR_KEEP);
+	OST_TRY(ost_v7_flush(core));
 	step_done(core);
 	return ost_error_at(OST_ERR_STATE, "a single step over the breakpoint did not end", core->leaving.addr);
 }
@@ -654,12 +659,12 @@ static struct ost_status leave_by_step(struct ost_v7_core *core, const struct os
 	core->step_seen = core->step_ending = false;
 	core->stepping = true;
 	core->base.unsure = true;
-	queue_feeding(core);
+	ost_v7_begin(core);
 	queue_pc(core, (uint32_t)pass->addr, false);
 	put_unit(core, unit, (uint32_t)pass->addr, OST_CORE_BCR_OURS | BCR_MISMATCH);
 	queue_go(core, core->dscr | DSCR_INTDIS, &status);
 	core->step_cut = true;
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	core->step_cut = false;
 	return wait_step(core);
 }
@@ -674,7 +679,7 @@ static struct ost_status leave_refused(struct ost_v7_core *core, const struct os
 
 	OST_TRY(wait_halted(core, STEP_NS));
 	v7_stopped(core);
-	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
 	core->base.reg[12] = r12;
 	if (core->base.reg[OST_CORE_PC] != pass->addr)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
@@ -692,7 +697,7 @@ static bool polls_self(const struct ost_v7_core *core, struct ost_core *const *p
 
 static void v7_give_up(struct ost_core *base, const struct ost_core_pass *pass, unsigned int unit)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 
 	core->base.unsure = true;
 	core->leaving = *pass;
@@ -706,7 +711,7 @@ static struct ost_status prepare_leave(struct ost_v7_core *core, const struct os
 	struct ost_status result = n ? prepare_fetch(core, fetch, n) : ost_ok();
 
 	if (!ost_failed(result))
-		result = v7_read(core, pass->tell >= 0 ? OST_CORE_BIT(pass->tell) : 0);
+		result = ost_v7_read(core, pass->tell >= 0 ? OST_CORE_BIT(pass->tell) : 0);
 	if (!ost_failed(result) && pass->kind == OST_CORE_PASS_STEP)
 		result = v7_fetch_now(core, fetch, n);
 	if (result.code == OST_ERR_LINK)
@@ -719,7 +724,7 @@ static struct ost_status v7_repair(struct ost_core *base);
 static struct ost_status v7_leave(struct ost_core *base, const struct ost_core_pass *pass, unsigned int unit,
 		struct ost_core_fetch *fetch, size_t n, struct ost_core *const *poll, size_t polls, bool *ret_fetched)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 	uint32_t status = 0, dscr = core->dscr;
 	struct ost_status result;
 
@@ -731,13 +736,13 @@ static struct ost_status v7_leave(struct ost_core *base, const struct ost_core_p
 		*ret_fetched = true;
 		return leave_by_step(core, pass, unit);
 	}
-	queue_feeding(core);
+	ost_v7_begin(core);
 	queue_fetch(core, fetch, n);
 	queue_past(core, pass, false);
 	queue_go(core, dscr, &status);
 	for (size_t i = 0; i < polls; i++)
 		poll[i]->ops->queue_poll(poll[i]);
-	result = v7_flush(core);
+	result = ost_v7_flush(core);
 	if (ost_failed(result)) {
 		v7_give_up(&core->base, pass, unit);
 		core->dscr = dscr;
@@ -789,10 +794,10 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint64_t *b
 	if (pass->tell >= 0 && core->base.reg[pass->tell] != before[pass->tell])
 		passed = true;
 	core->base.reg[12] = before[12];
-	queue_feeding(core);
+	ost_v7_begin(core);
 	if (had & OST_CORE_BIT(OST_V7_DACR)) {
-		queue_set(core, 12, before[OST_V7_DACR]);
-		feed(core, WRITE_DACR);
+		ost_v7_queue_set(core, 12, before[OST_V7_DACR]);
+		ost_v7_feed(core, WRITE_DACR);
 	}
 	if (pass->kind == OST_CORE_PASS_STEP && !passed) {
 		struct ost_core_pass step = *pass;
@@ -801,7 +806,7 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint64_t *b
 	}
 	queue_past(core, pass, passed);
 	queue_go(core, core->dscr, &status);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	if (status & DSCR_STICKY)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
 	return ost_ok();
@@ -811,7 +816,7 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint64_t *b
 static struct ost_status repair_step(struct ost_v7_core *core)
 {
 	v7_queue_poll(core);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	if (core->base.halted)
 		return settle_step(core);
 	if (!core->step_ending)
@@ -822,7 +827,7 @@ static struct ost_status repair_step(struct ost_v7_core *core)
 
 static struct ost_status v7_repair(struct ost_core *base)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 	uint64_t before[OST_CORE_REGS], had = base->have;
 	struct ost_status result;
 	bool elsewhere = false;
@@ -831,7 +836,7 @@ static struct ost_status v7_repair(struct ost_core *base)
 		return repair_step(core);
 	memcpy(before, core->base.reg, sizeof(before));
 	v7_queue_poll(core);
-	OST_TRY(v7_flush(core));
+	OST_TRY(ost_v7_flush(core));
 	if (!core->base.halted) {
 		core->base.unsure = false;
 		core->base.repairs++;
@@ -839,7 +844,7 @@ static struct ost_status v7_repair(struct ost_core *base)
 		return ost_ok();
 	}
 	v7_stopped(core);
-	result = v7_read(core, ALL_REGS | OST_CORE_BIT(OST_CORE_PC));
+	result = ost_v7_read(core, ALL_REGS | OST_CORE_BIT(OST_CORE_PC));
 	if (!ost_failed(result))
 		result = at_enabled_unit(core, &elsewhere);
 	elsewhere = elsewhere && core->base.reg[OST_CORE_PC] != core->leaving.addr;
@@ -856,7 +861,7 @@ static struct ost_status v7_repair(struct ost_core *base)
 	core->base.repairs++;
 	v7_stopped(core);
 	v7_queue_poll(core);
-	return v7_flush(core);
+	return ost_v7_flush(core);
 }
 
 /* ---- a stop at any place ---- */
@@ -870,23 +875,23 @@ static bool v7_in_kernel(const struct ost_core *base)
 
 static struct ost_status v7_stop(struct ost_core *base, bool *ret_asked)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 
 	core->kept = false;
 	*ret_asked = !core->base.halted;
 	if (*ret_asked) {
-		put(core, DRCR, DRCR_HALT);
+		ost_v7_put(core, DRCR, DRCR_HALT);
 		OST_TRY(wait_halted(core, HALT_NS));
 		*ret_asked = core->base.reason == OST_CORE_REQUEST;
 	}
 	v7_stopped(core);
-	OST_TRY(v7_read(core, ALL_REGS));
-	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+	OST_TRY(ost_v7_read(core, ALL_REGS));
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
 	if (core->base.reg[OST_CORE_PSR] & CPSR_T)
 		core->base.reg[OST_CORE_PC] += 4;	/* reads as 4 ahead, not 8 */
 	if (!v7_in_kernel(base))
 		return ost_ok();
-	OST_TRY(v7_read(core, OST_CORE_BIT(OST_V7_DACR) | OST_CORE_BIT(OST_V7_DFSR) | OST_CORE_BIT(OST_V7_DFAR) |
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_V7_DACR) | OST_CORE_BIT(OST_V7_DFSR) | OST_CORE_BIT(OST_V7_DFAR) |
 		OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1)));
 	core->kept = true;
 	return ost_ok();
@@ -894,19 +899,19 @@ static struct ost_status v7_stop(struct ost_core *base, bool *ret_asked)
 
 static struct ost_status v7_restore(struct ost_core *base)
 {
-	struct ost_v7_core *core = v7_of(base);
+	struct ost_v7_core *core = ost_v7_of(base);
 
 	if (!core->kept)
 		return ost_ok();
-	queue_feeding(core);
-	queue_set(core, 12, core->base.reg[OST_V7_DFSR]);
-	feed(core, WRITE_CP15(0u, 5u, 0u, 0u));
-	queue_set(core, 12, core->base.reg[OST_V7_DFAR]);
-	feed(core, WRITE_CP15(0u, 6u, 0u, 0u));
-	queue_set(core, 12, core->base.reg[OST_V7_DACR]);
-	feed(core, WRITE_DACR);
-	queue_set(core, 12, core->base.reg[12]);
-	return v7_flush(core);
+	ost_v7_begin(core);
+	ost_v7_queue_set(core, 12, core->base.reg[OST_V7_DFSR]);
+	ost_v7_feed(core, WRITE_CP15(0u, 5u, 0u, 0u));
+	ost_v7_queue_set(core, 12, core->base.reg[OST_V7_DFAR]);
+	ost_v7_feed(core, WRITE_CP15(0u, 6u, 0u, 0u));
+	ost_v7_queue_set(core, 12, core->base.reg[OST_V7_DACR]);
+	ost_v7_feed(core, WRITE_DACR);
+	ost_v7_queue_set(core, 12, core->base.reg[12]);
+	return ost_v7_flush(core);
 }
 
 /* ---- state for the kernel finder ---- */
@@ -943,12 +948,12 @@ static struct ost_status read_long_bases(struct ost_v7_core *core, struct ost_cp
 	if (!(state->tcr & TTBCR_EAE))
 		return ost_ok();
 	for (unsigned int i = 0; i < 2; i++) {
-		feed(core, READ_TTBR64(i));
+		ost_v7_feed(core, READ_TTBR64(i));
 		queue_get(core, 12, &half[2 * i]);
 		queue_get(core, OST_V7_LR, &half[2 * i + 1]);
 	}
-	queue_set(core, OST_V7_LR, (uint32_t)state->r[OST_V7_LR]);
-	OST_TRY(v7_flush(core));
+	ost_v7_queue_set(core, OST_V7_LR, (uint32_t)state->r[OST_V7_LR]);
+	OST_TRY(ost_v7_flush(core));
 	state->ttbr0 = half[0] | (uint64_t)half[1] << 32;
 	state->ttbr1 = half[2] | (uint64_t)half[3] << 32;
 	return ost_ok();
@@ -973,24 +978,24 @@ static struct ost_status read_cp15(struct ost_v7_core *core, struct ost_cpu_stat
 	struct ost_status result;
 
 	if (away) {
-		queue_set(core, 12, (state->cpsr & ~(CPSR_MODE | CPSR_T)) | MODE_SVC | 0xc0);
-		feed(core, MSR_CPSR_R12);
-		feed(core, ISB);
+		ost_v7_queue_set(core, 12, (state->cpsr & ~(CPSR_MODE | CPSR_T)) | MODE_SVC | 0xc0);
+		ost_v7_feed(core, MSR_CPSR_R12);
+		ost_v7_feed(core, ISB);
 	}
 	for (size_t i = 0; i < CP15_STATES; i++) {
-		feed(core, cp15_state[i].insn);
+		ost_v7_feed(core, cp15_state[i].insn);
 		queue_get(core, 12, &value[i]);
 	}
-	feed(core, MOV_R12_SP);
+	ost_v7_feed(core, MOV_R12_SP);
 	queue_get(core, 12, &sp);
 	if (away) {
-		queue_set(core, 12, state->cpsr);
-		feed(core, MSR_CPSR_R12);
-		feed(core, ISB);
+		ost_v7_queue_set(core, 12, state->cpsr);
+		ost_v7_feed(core, MSR_CPSR_R12);
+		ost_v7_feed(core, ISB);
 	}
-	get(core, DSCR, &status);
-	put(core, DRCR, DRCR_CLEAR);
-	result = v7_flush(core);
+	ost_v7_get(core, DSCR, &status);
+	ost_v7_put(core, DRCR, DRCR_CLEAR);
+	result = ost_v7_flush(core);
 	if (!ost_failed(result) && (status & DSCR_STICKY))
 		result = ost_error_at(OST_ERR_STATE, "core refused to show its system registers", core->base.index);
 	for (size_t i = 0; i < CP15_STATES; i++) {
@@ -1012,8 +1017,8 @@ static struct ost_status read_stopped(struct ost_v7_core *core, struct ost_cpu_s
 {
 	uint64_t *reg = core->base.reg;
 
-	OST_TRY(v7_read(core, ALL_REGS));
-	OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+	OST_TRY(ost_v7_read(core, ALL_REGS));
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
 	if (reg[OST_CORE_PSR] & CPSR_T)
 		reg[OST_CORE_PC] += 4;		/* reads as 4 ahead, not 8 */
 	for (unsigned int i = 0; i <= OST_V7_LR; i++)
@@ -1029,7 +1034,7 @@ static struct ost_status end_brief_stop(struct ost_v7_core *core)
 	struct ost_status result;
 
 	if (!(core->base.have & OST_CORE_BIT(OST_CORE_PC)))
-		OST_TRY(v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
+		OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR)));
 	result = v7_restart(core);
 	if (!ost_failed(result) && core->base.halted && core->base.reason == OST_CORE_REQUEST)
 		return ost_error_at(OST_ERR_STATE, "core does not run on after it was stopped: reset the board",
@@ -1050,7 +1055,7 @@ struct ost_status v7_read_state(const struct ost_target *target, unsigned int n,
 	core.careful = true;
 	ours = !core.base.halted;
 	if (ours) {
-		put(&core, DRCR, DRCR_HALT);
+		ost_v7_put(&core, DRCR, DRCR_HALT);
 		result = wait_halted(&core, HALT_NS);
 		if (ost_failed(result))
 			return result.code == OST_ERR_LINK ? result : ost_error_at(OST_ERR_STATE,
@@ -1067,22 +1072,22 @@ struct ost_status v7_read_state(const struct ost_target *target, unsigned int n,
 
 static struct ost_status op_open(struct ost_core *core, const struct ost_target *target, unsigned int n)
 {
-	return v7_open(v7_of(core), target, n);
+	return v7_open(ost_v7_of(core), target, n);
 }
 
 static void op_queue_poll(struct ost_core *core)
 {
-	v7_queue_poll(v7_of(core));
+	v7_queue_poll(ost_v7_of(core));
 }
 
 static struct ost_status op_flush(struct ost_core *core)
 {
-	return v7_flush(v7_of(core));
+	return ost_v7_flush(ost_v7_of(core));
 }
 
 static void op_stopped(struct ost_core *core)
 {
-	v7_stopped(v7_of(core));
+	v7_stopped(ost_v7_of(core));
 }
 
 /* No frames: what is at a register comes by fetching. */
@@ -1090,27 +1095,28 @@ static struct ost_status op_read(struct ost_core *core, uint64_t mask, struct os
 {
 	if (frame)
 		frame->fault = true;
-	return v7_read(v7_of(core), mask);
+	OST_TRY(ost_v7_settle(ost_v7_of(core)));
+	return ost_v7_read(ost_v7_of(core), mask);
 }
 
 static struct ost_status op_fetch_now(struct ost_core *core, struct ost_core_fetch *fetch, size_t n)
 {
-	return v7_fetch_now(v7_of(core), fetch, n);
+	return v7_fetch_now(ost_v7_of(core), fetch, n);
 }
 
 static struct ost_status op_hand_over(struct ost_core *core)
 {
-	return v7_hand_over(v7_of(core));
+	return v7_hand_over(ost_v7_of(core));
 }
 
 static struct ost_status op_restart(struct ost_core *core)
 {
-	return v7_restart(v7_of(core));
+	return v7_restart(ost_v7_of(core));
 }
 
 static struct ost_status op_read_units(struct ost_core *core, uint64_t *bvr, uint32_t *bcr)
 {
-	return read_units(v7_of(core), bvr, bcr);
+	return read_units(ost_v7_of(core), bvr, bcr);
 }
 
 static bool op_enabled(const struct ost_core *core)
@@ -1125,7 +1131,7 @@ static bool op_monitored(const struct ost_core *core)
 
 static struct ost_status op_diagnose(struct ost_core *core)
 {
-	return v7_diagnose(v7_of(core));
+	return v7_diagnose(ost_v7_of(core));
 }
 
 const struct ost_core_ops ost_core_v7_ops = {
@@ -1149,6 +1155,8 @@ const struct ost_core_ops ost_core_v7_ops = {
 	.in_kernel = v7_in_kernel,
 	.restore = v7_restore,
 	.restart = op_restart,
+	.set = ost_v7_set,
+	.maintain = ost_v7_maintain,
 	.read_units = op_read_units,
 	.queue_unit = v7_queue_unit,
 	.queue_read_unit = v7_queue_read_unit,

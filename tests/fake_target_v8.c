@@ -537,7 +537,8 @@ static void check_restart(struct fake8_target *fake, struct fake8_core *c)
 static void enter_function(struct fake8_target *fake, struct fake8_core *c)
 {
 	const struct fake8_state *was = &c->stopped;
-	bool kept = was->sp == c->s.sp && was->sp_el0 == c->s.sp_el0 && was->pstate == c->s.pstate;
+	bool kept = was->sp == c->s.sp && was->sp_el0 == c->s.sp_el0
+		&& (was->pstate & ~0xfc0u) == c->s.pstate && !(c->s.sp & 15);
 
 	for (unsigned int i = 19; i < 30; i++)
 		kept = kept && was->x[i] == c->s.x[i];
@@ -546,9 +547,11 @@ static void enter_function(struct fake8_target *fake, struct fake8_core *c)
 	if (fake->task_away)
 		fault(fake, "a function is called twice", c->s.pc);
 	memcpy(fake->function.x, c->s.x, sizeof(fake->function.x));
+	fake->function.pstate = c->s.pstate;
 	fake->function.calls++;
 	fake->task = *was;
 	fake->task_lr = c->s.x[30];
+	fake->task_pstate = c->s.pstate;
 	fake->task_away = true;
 	fake->task_wait = fake->function.polls;
 	c->arrived = false;
@@ -585,7 +588,9 @@ static void return_on(struct fake8_target *fake, unsigned int core)
 	for (unsigned int i = 0; i < 19; i++)
 		c->s.x[i] = junk64(fake);
 	c->s.x[0] = fake->function.result;
-	c->s.x[30] = c->s.pc = fake->task_lr;
+	c->s.x[30] = junk64(fake);
+	c->s.pc = fake->task_lr;
+	c->s.pstate = fake->task_pstate ^ 0xa0000000u;
 	if (insn_at(fake, c->s.pc) != 0x14000000)
 		fault(fake, "a function returns to where no code is", c->s.pc);
 	if (!breaks(fake, c)) {

@@ -87,6 +87,7 @@ struct fake8_function {
 	unsigned int polls;			/* of that core, until it does */
 	unsigned int calls;
 	uint64_t x[8];				/* as it was called */
+	uint32_t pstate;
 };
 
 struct fake8_op {
@@ -103,7 +104,8 @@ struct fake8_target {
 	unsigned int pages;
 	struct fake8_function function;
 	struct fake8_state task;		/* that is in it, as it is to go on */
-	uint64_t task_lr;
+	uint64_t task_lr;			/* as it was called */
+	uint32_t task_pstate;
 	bool task_away;
 	unsigned int task_wait;
 	struct fake8_op op[FAKE8_OPS];

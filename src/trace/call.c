@@ -5,19 +5,34 @@
 #include <string.h>
 
 #define X(n) OST_CORE_BIT(n)
-#define LR 30u
-#define GENERAL 0x7fffffffull
 #define STATE (X(OST_CORE_PC) | X(OST_CORE_PSR))
 #define IDENTITY (X(OST_CORE_SP) | X(OST_CORE_TASK0))
-#define PSR_IRQS_OFF 0x80u
 #define PROBE_EVERY 64u
+
+/* What a call is by the architecture's procedure call standard. */
+static const struct call_abi {
+	uint64_t general;			/* registers, but for SP */
+	unsigned int lr;
+	unsigned int args;			/* that go in registers */
+	uint64_t stack;				/* bits of SP that are clear */
+	uint64_t top;				/* of addresses */
+	/*
+	 * Bits of PSR that the function finds clear: interrupts are on, as the kernel itself has them from its next step on
+	 * (arm64's local_daif_restore(DAIF_PROCCTX); on arm they are on already), and it is not got to by a jump (BTYPE).
+	 */
+	uint64_t psr_clear;
+} abis[] = {
+	[OST_ISA_V7] = { 0x5fff, 14, 4, 7, UINT32_MAX, 0x80 },
+	[OST_ISA_V8] = { 0x7fffffff, 30, 8, 15, UINT64_MAX, 0xfc0 },
+};
 
 struct call_cpu {
 	struct ost_core *core;			/* owned */
 	bool open, down;
 	bool armed;				/* some of unit[] may be ours */
 	bool found_enabled;
-	bool looked;				/* PC of this stop is known */
+	bool looked;				/* registers of this stop are known */
+	bool going;				/* the link failed while it was let go */
 	unsigned int unit[OST_CALL_MAX_PLACES];
 	uint64_t found_bvr[OST_CALL_MAX_PLACES];
 	uint32_t found_bcr[OST_CALL_MAX_PLACES];
@@ -32,6 +47,7 @@ enum sending {
 
 struct ost_call {
 	const struct ost_target *target;
+	const struct call_abi *abi;
 	struct call_cpu cpu[OST_TARGET_MAX_CORES];
 	unsigned int cores;
 	uint32_t reserved[OST_TARGET_MAX_CORES];
@@ -98,8 +114,10 @@ static struct ost_status open_core(struct ost_call *call, unsigned int index)
 	cpu->down = status.code == OST_ERR_STATE;
 	if (ost_failed(status))
 		return cpu->down ? ost_ok() : status;
+	cpu->looked = cpu->going = false;
+	if (cpu->open)
+		return ost_ok();			/* it was down meanwhile: its units are the same */
 	cpu->found_enabled = cpu->core->ops->enabled(cpu->core);
-	cpu->looked = false;
 	OST_TRY(choose_units(call, index));
 	cpu->open = true;
 	return ost_ok();
@@ -178,10 +196,37 @@ static struct ost_status sort_out(struct ost_call *call, uint32_t away)
 	return any ? ost_ok() : ost_error(OST_ERR_LINK, "no core answers on the debug port: check power and cable");
 }
 
+static struct ost_status let_go(struct call_cpu *cpu)
+{
+	cpu->going = true;
+	OST_TRY(cpu->core->ops->restart(cpu->core));
+	cpu->going = cpu->looked = false;
+	return ost_ok();
+}
+
+/* Nothing of ours is armed before it is known whether the core has gone: else it might have stopped anew. */
+static struct ost_status go_on_letting(struct call_cpu *cpu)
+{
+	bool stayed = false;
+
+	if (!cpu->going)
+		return ost_ok();
+	OST_TRY(cpu->core->ops->stayed(cpu->core, &stayed));
+	if (stayed)
+		return let_go(cpu);
+	cpu->going = false;
+	cpu->looked = cpu->core->halted;
+	return ost_ok();
+}
+
 static struct ost_status poll_all(struct ost_call *call, uint32_t away, bool arm)
 {
 	struct ost_core *first = NULL;
 
+	for (unsigned int i = 0; i < call->cores; i++) {
+		if (counts(call, i, away))
+			OST_TRY(go_on_letting(&call->cpu[i]));
+	}
 	for (unsigned int i = 0; i < call->cores; i++) {
 		struct call_cpu *cpu = &call->cpu[i];
 
@@ -234,14 +279,14 @@ static struct ost_status probe_down(struct ost_call *call, uint32_t away)
  * Where a core that is stopped at a breakpoint stands. Once for each stop, and general registers first: one of them is
  * used to read PC, and is not lost then whatever fails.
  */
-static struct ost_status look(struct call_cpu *cpu)
+static struct ost_status look(const struct ost_call *call, struct call_cpu *cpu)
 {
 	struct ost_core *core = cpu->core;
 
 	if (!cpu->looked)
 		core->ops->stopped(core);
 	cpu->looked = true;
-	OST_TRY(core->ops->read(core, GENERAL, NULL));
+	OST_TRY(core->ops->read(core, call->abi->general, NULL));
 	return core->ops->read(core, X(OST_CORE_PC), NULL);
 }
 
@@ -254,19 +299,27 @@ static bool is_place(const struct ost_call *call, uint64_t pc)
 	return false;
 }
 
-static struct ost_status let_go(struct call_cpu *cpu)
+static struct ost_status leave_alone(struct ost_call *call, unsigned int index, uint32_t *foreign)
 {
-	OST_TRY(cpu->core->ops->restart(cpu->core));
+	struct call_cpu *cpu = &call->cpu[index];
+
+	*foreign |= 1u << index;
+	if (cpu->looked)
+		OST_TRY(cpu->core->ops->hand_over(cpu->core));
 	cpu->looked = false;
 	return ost_ok();
 }
 
-static struct ost_status leave_alone(struct ost_call *call, unsigned int index, uint32_t *foreign)
+static struct ost_status settle_stop(struct ost_call *call, unsigned int index, uint32_t *foreign)
 {
-	struct ost_core *core = call->cpu[index].core;
+	struct call_cpu *cpu = &call->cpu[index];
 
-	*foreign |= 1u << index;
-	return call->cpu[index].looked ? core->ops->hand_over(core) : ost_ok();
+	if (cpu->core->reason != OST_CORE_BREAKPOINT)
+		return leave_alone(call, index, foreign);
+	OST_TRY(look(call, cpu));
+	if (!is_place(call, cpu->core->reg[OST_CORE_PC]))
+		return leave_alone(call, index, foreign);
+	return let_go(cpu);
 }
 
 /*
@@ -287,12 +340,7 @@ static struct ost_status settle(struct ost_call *call, uint32_t away, bool for_g
 
 		if (!counts(call, i, away) || !cpu->core->halted)
 			continue;
-		if (cpu->core->reason == OST_CORE_BREAKPOINT)
-			OST_TRY(look(cpu));
-		if (cpu->looked && is_place(call, cpu->core->reg[OST_CORE_PC]))
-			OST_TRY(let_go(cpu));
-		else
-			OST_TRY(leave_alone(call, i, foreign));
+		OST_TRY(settle_stop(call, i, foreign));
 	}
 	return ost_ok();
 }
@@ -305,7 +353,7 @@ static struct ost_status start(struct ost_call *call)
 	struct ost_core *core = cpu->core;
 
 	if (call->sending == SETTING) {
-		OST_TRY(core->ops->set(core, GENERAL | STATE, call->send));
+		OST_TRY(core->ops->set(core, call->abi->general | STATE, call->send));
 		call->sending = STARTING;
 		cpu->looked = false;
 	}
@@ -315,26 +363,18 @@ static struct ost_status start(struct ost_call *call)
 	return ost_ok();
 }
 
-/* After a failure: it runs, or stands where it was to start from, or has come to `back` meanwhile. */
+/* After a failure: it runs, or stands where it was to start from. No breakpoint of ours was armed meanwhile. */
 static struct ost_status go_on_starting(struct ost_call *call)
 {
 	struct call_cpu *cpu = &call->cpu[call->held];
-	struct ost_core *core = cpu->core;
+	bool stayed = false;
 
-	if (call->sending == SETTING)
-		return start(call);
-	core->ops->queue_poll(core);
-	OST_TRY(core->ops->flush(core));
-	cpu->looked = cpu->looked && core->halted;
-	if (core->halted) {
-		OST_TRY(look(cpu));
-		if (core->reg[OST_CORE_PC] == call->send[OST_CORE_PC]) {
-			call->sending = SETTING;
-			return start(call);
-		}
+	if (call->sending == STARTING) {
+		OST_TRY(cpu->core->ops->stayed(cpu->core, &stayed));
+		call->sending = stayed ? SETTING : SENT;
+		cpu->looked = cpu->core->halted;
 	}
-	call->sending = SENT;
-	return ost_ok();
+	return call->sending == SETTING ? start(call) : ost_ok();
 }
 
 static struct ost_status send(struct ost_call *call)
@@ -355,14 +395,6 @@ static struct ost_status hold(struct ost_call *call, unsigned int index)
 	call->held = index;
 	call->state = OST_CALL_HELD;
 	call->disarm = true;
-	return ost_ok();
-}
-
-/* Interrupts are off: no safe place at this time. Its breakpoint is taken away for a moment to get past. */
-static struct ost_status refuse(struct ost_call *call, struct call_cpu *cpu)
-{
-	OST_TRY(disarm_core(call, cpu, false));
-	OST_TRY(let_go(cpu));
 	return ost_ok();
 }
 
@@ -389,18 +421,13 @@ static struct ost_status take_stop(struct ost_call *call, unsigned int index, ui
 
 	if (core->reason != OST_CORE_BREAKPOINT)
 		return leave_alone(call, index, foreign);
-	OST_TRY(look(cpu));
+	OST_TRY(look(call, cpu));
 	pc = core->reg[OST_CORE_PC];
 	if (call->state == OST_CALL_UNDER_WAY && pc == call->back)
 		return take_back(call, index);
 	if (!is_place(call, pc))
 		return leave_alone(call, index, foreign);
-	if (call->state != OST_CALL_WAITING)
-		return let_go(cpu);
-	OST_TRY(core->ops->read(core, X(OST_CORE_PSR), NULL));
-	if (core->reg[OST_CORE_PSR] & PSR_IRQS_OFF)
-		return refuse(call, cpu);
-	return hold(call, index);
+	return call->state == OST_CALL_WAITING ? hold(call, index) : let_go(cpu);
 }
 
 static bool awaits(const struct ost_call *call)
@@ -446,17 +473,29 @@ struct ost_status ost_call_catch(struct ost_call *call, uint32_t away)
 	return ost_ok();
 }
 
-struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint64_t *arg, unsigned int args)
+static struct ost_status check_enter(const struct ost_call *call, uint64_t fn, unsigned int args)
 {
 	if ((call->state != OST_CALL_HELD && call->state != OST_CALL_RETURNED) || call->disarm)
 		return ost_error(OST_ERR_STATE, "no task is held that could call a function: poll first");
-	if (args > OST_CALL_MAX_ARGS)
-		return ost_error_at(OST_ERR_ARGUMENT, "a function is called with at most 4 arguments", args);
+	if (args > call->abi->args)
+		return ost_error_at(OST_ERR_ARGUMENT, "a function is called with more arguments than go in registers", args);
+	if ((fn & 3) || fn > call->abi->top)
+		return ost_error_at(OST_ERR_ARGUMENT, "not an address of a function", fn);
+	if (call->reg[OST_CORE_SP] & call->abi->stack)
+		return ost_error_at(OST_ERR_STATE, "the task is held where its stack is not aligned for a call",
+			call->reg[OST_CORE_SP]);
+	return ost_ok();
+}
+
+struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint64_t *arg, unsigned int args)
+{
+	OST_TRY(check_enter(call, fn, args));
 	memcpy(call->send, call->reg, sizeof(call->send));
 	for (unsigned int i = 0; i < args; i++)
 		call->send[i] = arg[i];
-	call->send[LR] = call->back;
+	call->send[call->abi->lr] = call->back;
 	call->send[OST_CORE_PC] = fn;
+	call->send[OST_CORE_PSR] &= ~call->abi->psr_clear;
 	call->state = OST_CALL_UNDER_WAY;
 	return send(call);
 }
@@ -465,6 +504,10 @@ struct ost_status ost_call_leave(struct ost_call *call, uint32_t away)
 {
 	uint32_t foreign = 0;
 
+	if (call->state == OST_CALL_UNDER_WAY && call->sending == SETTING) {
+		call->state = OST_CALL_HELD;		/* the function has not begun */
+		call->sending = SENT;
+	}
 	if (call->state == OST_CALL_UNDER_WAY)
 		return ost_error(OST_ERR_STATE, "a function of the kernel is under way: it must return first");
 	if (call->sending != SENT)
@@ -516,12 +559,13 @@ struct ost_status ost_call_create(const struct ost_target *target, const struct 
 	*ret = NULL;
 	if (!config->places || config->places > OST_CALL_MAX_PLACES)
 		return ost_error_at(OST_ERR_ARGUMENT, "between 1 and 4 safe places are needed", config->places);
-	if (!ost_core_ops(target->isa)->set)
-		return ost_error(OST_ERR_UNSUPPORTED, "functions of the kernel can be called on Armv8 cores only");
+	if (config->back & 3)
+		return ost_error_at(OST_ERR_ARGUMENT, "functions can't return to where no instruction is", config->back);
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return ost_error(OST_ERR_NOMEM, "out of memory");
 	call->target = target;
+	call->abi = &abis[target->isa];
 	call->cores = target->cores < OST_TARGET_MAX_CORES ? target->cores : OST_TARGET_MAX_CORES;
 	call->places = config->places;
 	call->back = config->back;

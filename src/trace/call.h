@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Having the running kernel call a function of its own: a task that comes by a safe place (the first instruction of a
- * syscall's handler: process context, interrupts on, no locks) is held there by hardware breakpoints, sent into the
- * function, and goes on afterwards with every register as it was. All other cores run. The function may sleep and
- * return on another core.
+ * Having the running kernel call a function of its own: a task that comes by a safe place (where every syscall passes
+ * on its way in: process context, no locks, nothing on the kernel's stack but the user's registers) is held there by
+ * hardware breakpoints, sent into the function, and goes on afterwards with every register as it was. All other cores
+ * run. The function may sleep and return on another core.
  *
- * It returns to an address of the caller's where nobody else comes by and where a branch to itself stands: should a
- * breakpoint get lost (power management), the task stays there and is found by the next poll.
+ * The kernel may have interrupts masked there still, its next step being to unmask them. The function is called as
+ * after that step; the task goes on before it.
+ *
+ * It returns to an address of the caller's where nobody else comes by and where a branch to itself stands. Breakpoints
+ * are armed anew by every poll: should one get lost (power management), the task goes round there until the next one.
  *
  *	IDLE -catch-> WAITING -poll-> HELD -enter-> UNDER_WAY -poll-> RETURNED -enter, leave
  *
@@ -18,10 +21,11 @@
 #include "trace/core.h"
 
 #define OST_CALL_MAX_PLACES 4u
-#define OST_CALL_MAX_ARGS 4u
+#define OST_CALL_MAX_ARGS 8u			/* on Armv8; 4 on Armv7 */
 
 struct ost_call_config {
-	const uint64_t *place;			/* safe ones */
+	/* Safe ones. arm: local_restart of vector_swi; arm64: in do_el0_svc() and do_el0_svc_compat(). A32 and A64 code. */
+	const uint64_t *place;
 	unsigned int places;			/* each takes a breakpoint unit of every core while WAITING */
 	uint64_t back;				/* where functions return to */
 	const uint32_t *units_reserved;		/* per core: units that are somebody else's; NULL: none */
@@ -37,7 +41,7 @@ enum ost_call_state {
 
 struct ost_call;
 
-/* target is borrowed, config copied. OST_ERR_UNSUPPORTED on an architecture whose cores can't be sent anywhere yet. */
+/* target is borrowed, config copied. */
 struct ost_status ost_call_create(const struct ost_target *target, const struct ost_call_config *config,
 		struct ost_call **ret) OST_CHECK;
 /* Does not touch the target: leave first. */
@@ -54,7 +58,7 @@ uint64_t ost_call_result(const struct ost_call *call);
  * any other failure: leave. away, here and below: bit n says that somebody else has core n stopped.
  */
 struct ost_status ost_call_catch(struct ost_call *call, uint32_t away) OST_CHECK;
-/* Call fn(arg[0], ...), from HELD or RETURNED. 3-4 flushes. */
+/* Call fn(arg[0], ...), from HELD or RETURNED. 2-4 flushes. After a failure of the link poll goes on with it. */
 struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint64_t *arg, unsigned int args) OST_CHECK;
 /*
  * See what came of it, where something is awaited. 1 flush when nothing happened. Bit n of *ret_foreign: core n is
@@ -63,7 +67,7 @@ struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint6
 struct ost_status ost_call_poll(struct ost_call *call, uint32_t away, uint32_t *ret_foreign) OST_CHECK;
 /*
  * To IDLE: the task goes on where it was held, breakpoints are as they were found. OST_ERR_STATE while a function is
- * under way: it must return first.
+ * under way: it must return first, but for one that the link has kept from beginning.
  */
 struct ost_status ost_call_leave(struct ost_call *call, uint32_t away) OST_CHECK;
 

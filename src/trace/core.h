@@ -170,6 +170,12 @@ struct ost_core_ops {
 	/* Restart a core at the PC it stopped at, with every register as it was. 1 flush. */
 	struct ost_status (*restart)(struct ost_core *core);
 	/*
+	 * After a failure of the link in restart(), and as long as no breakpoint of ours is where it would get to: whether
+	 * the core is still in that stop. Then its registers are known as before, and it may be restarted. Otherwise it
+	 * runs, or has stopped anew: then what is known of that stop is in reg[]. 1-4 flushes; it may be called again.
+	 */
+	struct ost_status (*stayed)(struct ost_core *core, bool *ret);
+	/*
 	 * Give a core that is stopped in the kernel other registers: those of mask (general ones, PC and PSR; the scratch
 	 * register among them, x10 or r12, and PC with PSR), from there on its own for every other operation. Its mode or
 	 * level stays. 1-2 flushes. After a failure of the link some of them may be set; it may be called again.

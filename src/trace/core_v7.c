@@ -137,6 +137,9 @@ void ost_v7_begin(struct ost_v7_core *core)
 {
 	if (core->feeding)
 		return;
+	if (!core->touched)
+		core->as_found = core->dscr & (DSCR_ITREN | DSCR_DCC);
+	core->touched = true;
 	if (core->dscr & DSCR_STICKY)
 		ost_v7_put(core, DRCR, DRCR_CLEAR);
 	queue_mode(core, core->careful ? 0 : DSCR_STALL);
@@ -193,7 +196,7 @@ struct ost_status ost_v7_settle(struct ost_v7_core *core)
 static void v7_stopped(struct ost_v7_core *core)
 {
 	core->base.have = 0;
-	core->feeding = false;
+	core->feeding = core->touched = false;
 	core->scratched = false;
 }
 
@@ -534,6 +537,7 @@ static struct ost_status v7_restart(struct ost_v7_core *core)
 	bool thumb = core->base.have & OST_CORE_BIT(OST_CORE_PSR) && core->base.reg[OST_CORE_PSR] & CPSR_T;
 	uint32_t status = 0;
 
+	core->left = core->base.reason;
 	ost_v7_begin(core);
 	queue_pc(core, (uint32_t)core->base.reg[OST_CORE_PC], thumb);
 	queue_go(core, core->dscr, &status);
@@ -547,11 +551,13 @@ static struct ost_status v7_restart(struct ost_v7_core *core)
 
 static struct ost_status v7_hand_over(struct ost_v7_core *core)
 {
-	if (!core->feeding)
+	if (!core->touched)
 		return ost_ok();
+	OST_TRY(ost_v7_settle(core));
+	ost_v7_begin(core);
 	if (core->scratched && (core->base.have & OST_CORE_BIT(12)))
 		ost_v7_queue_set(core, 12, core->base.reg[12]);
-	ost_v7_put(core, DSCR, core->dscr & (DSCR_KEEP | DSCR_ITREN | DSCR_DCC));
+	ost_v7_put(core, DSCR, (core->dscr & DSCR_KEEP) | core->as_found);
 	OST_TRY(ost_v7_flush(core));
 	v7_stopped(core);
 	return ost_ok();
@@ -810,6 +816,62 @@ static struct ost_status finish_stop(struct ost_v7_core *core, const uint64_t *b
 	if (status & DSCR_STICKY)
 		return ost_error_at(OST_ERR_STATE, "core refused an instruction while it was stopped", pass->addr);
 	return ost_ok();
+}
+
+/* Whether the core has stopped anew with the very same registers, at a breakpoint of somebody else's. */
+static struct ost_status stands_elsewhere(struct ost_v7_core *core, uint64_t pc, bool *ret)
+{
+	uint64_t bvr[OST_CORE_MAX_UNITS];
+	uint32_t bcr[OST_CORE_MAX_UNITS];
+	bool any = false;
+
+	*ret = false;
+	OST_TRY(read_units(core, bvr, bcr));
+	for (unsigned int i = 0; i < core->base.units; i++)
+		any = any || ((bcr[i] & BCR_ENABLED) && bvr[i] != pc);
+	if (!any)
+		return ost_ok();
+	OST_TRY(ost_v7_read(core, OST_CORE_BIT(OST_CORE_PC)));
+	if (core->base.reg[OST_CORE_PC] == pc)
+		return ost_ok();
+	return at_enabled_unit(core, ret);
+}
+
+/* By the registers but r12, which served as scratch; PC has been written and may read as anything. */
+static struct ost_status look_for_stop(struct ost_v7_core *core, const uint64_t *before, uint64_t had, bool *ret)
+{
+	uint64_t mask = had & ALL_REGS & ~OST_CORE_BIT(12);
+	bool elsewhere = false, same = true;
+
+	OST_TRY(ost_v7_read(core, ALL_REGS));
+	for (unsigned int i = 0; i <= OST_CORE_SP; i++)
+		same = same && (!(mask & OST_CORE_BIT(i)) || core->base.reg[i] == before[i]);
+	if (same)
+		OST_TRY(stands_elsewhere(core, before[OST_CORE_PC], &elsewhere));
+	*ret = same && !elsewhere;
+	return ost_ok();
+}
+
+static struct ost_status v7_stayed(struct ost_core *base, bool *ret)
+{
+	struct ost_v7_core *core = ost_v7_of(base);
+	uint64_t before[OST_CORE_REGS], had = base->have;
+	struct ost_status result;
+
+	*ret = false;
+	v7_queue_poll(core);
+	OST_TRY(ost_v7_flush(core));
+	v7_stopped(core);
+	if (!base->halted || base->reason != core->left)
+		return ost_ok();
+	memcpy(before, base->reg, sizeof(before));
+	result = look_for_stop(core, before, had, ret);
+	if (ost_failed(result) || *ret) {
+		memcpy(base->reg, before, sizeof(before));
+		base->have = had;
+		core->scratched = true;
+	}
+	return result;
 }
 
 /* A step that was cut off: it had not begun, is about to end, or has ended. */
@@ -1155,6 +1217,7 @@ const struct ost_core_ops ost_core_v7_ops = {
 	.in_kernel = v7_in_kernel,
 	.restore = v7_restore,
 	.restart = op_restart,
+	.stayed = v7_stayed,
 	.set = ost_v7_set,
 	.maintain = ost_v7_maintain,
 	.read_units = op_read_units,

@@ -31,9 +31,12 @@ struct ost_v7_core {
 	bool polling;				/* it is queued to be */
 	bool unclear;				/* a flush failed since */
 	bool feeding;				/* DSCR.ITRen is on, by us */
+	bool touched;				/* it may be: */
+	uint32_t as_found;			/* ITRen and the DCC's mode to leave to others */
 	bool careful;				/* what is fed may be refused */
 	bool scratched;				/* r12 is not the target's */
 	bool kept;				/* reg[] has what restore() puts back, from the last stop() */
+	enum ost_core_reason left;		/* why the stop was that restart() ended */
 	struct ost_core_pass leaving;		/* what was under way when a flush failed */
 	bool stepping;				/* by a single step: what repair() needs to end it */
 	bool step_seen, step_ending;		/* it is over; its unit is a breakpoint again */

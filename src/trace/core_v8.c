@@ -829,6 +829,7 @@ struct ost_status ost_v8_halt(struct ost_v8_core *core)
 
 static struct ost_status restart(struct ost_v8_core *core)
 {
+	core->left = core->base.reason;
 	OST_TRY(unpark(core));
 	OST_TRY(mend_state(core));
 	ost_v8_begin(core);
@@ -1240,6 +1241,46 @@ static struct ost_status op_repair(struct ost_core *base)
 	return ost_v8_flush(core);
 }
 
+/* By the registers that the restart had no reason to change, and then by DLR. */
+static struct ost_status look_for_stop(struct ost_v8_core *core, const uint64_t *before, uint64_t mask, bool *ret)
+{
+	OST_TRY(read_regs(core, ALL_X, NULL));
+	for (unsigned int i = 0; i <= OST_V8_LR; i++) {
+		if ((mask & X(i)) && core->base.reg[i] != before[i])
+			return ost_ok();
+	}
+	OST_TRY(read_regs(core, X(OST_CORE_PC), NULL));
+	*ret = core->base.reg[OST_CORE_PC] == before[OST_CORE_PC];
+	return ost_ok();
+}
+
+static struct ost_status op_stayed(struct ost_core *base, bool *ret)
+{
+	struct ost_v8_core *core = ost_v8_of(base);
+	uint64_t before[OST_CORE_REGS], had = base->have, scratched = core->scratched;
+	bool going = core->going;
+	struct ost_status result;
+
+	*ret = false;
+	queue_poll(core);
+	OST_TRY(ost_v8_flush(core));
+	*ret = base->halted && !going;
+	if (*ret)
+		return ost_ok();
+	forget(core);
+	if (!base->halted || base->reason != core->left || !at_el1(core))
+		return ost_ok();
+	memcpy(before, base->reg, sizeof(before));
+	result = look_for_stop(core, before, had & ALL_X & ~scratched & ~X(SCRATCH), ret);
+	if (ost_failed(result) || *ret) {
+		memcpy(base->reg, before, sizeof(before));
+		base->have = had;
+		core->scratched |= scratched | X(SCRATCH);
+		core->going = ost_failed(result);
+	}
+	return result;
+}
+
 /* ---- a stop at any place ---- */
 
 static struct ost_status op_restore(struct ost_core *base)
@@ -1383,6 +1424,7 @@ const struct ost_core_ops ost_core_v8_ops = {
 	.in_kernel = op_in_kernel,
 	.restore = op_restore,
 	.restart = op_restart,
+	.stayed = op_stayed,
 	.set = ost_v8_set,
 	.maintain = ost_v8_maintain,
 	.read_units = op_read_units,

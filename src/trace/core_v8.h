@@ -49,6 +49,7 @@ struct ost_v8_core {
 	bool aborted;				/* a load did, in that flush */
 	bool parked;				/* the flush that failed kept DSPSR in x11 and DLR in x12 */
 	bool going;				/* the flush that failed would have restarted it */
+	enum ost_core_reason left;		/* why the stop was that restart() ended */
 	bool kept, owed;			/* keep[] has what restore() puts back; something of it may have changed */
 	uint64_t keep[OST_CORE_REGS];
 	struct ost_core_pass leaving;		/* what was under way when a flush failed */

@@ -90,6 +90,7 @@ START_TEST(ir_captures_one_and_takes_what_is_shifted)
 	ck_assert_uint_eq(tap.ir, 0xa);
 	ck_assert_uint_eq(tap.ir_scans, 1);
 	ck_assert_uint_eq(tap.dr_scans, 0);
+	ck_assert_uint_eq(tap.dr_bits, 0);
 }
 END_TEST
 
@@ -117,6 +118,7 @@ START_TEST(dr_keeps_its_bits_through_pause)
 	ck_assert_uint_eq(shift(0xa, 4), 0xf);
 	walk("1");
 	ck_assert_uint_eq(updated, 0xa5);
+	ck_assert_uint_eq(tap.dr_bits, 8); /* the pause is no part of it */
 }
 END_TEST
 

@@ -51,10 +51,12 @@ void vb_tap_trst(struct vb_tap *tap)
 /* What the edge that leaves (or stays in) a state does to the shift registers. */
 static void shift(struct vb_tap *tap, bool tdi)
 {
-	if (tap->state == VB_TAP_DR_SHIFT)
+	if (tap->state == VB_TAP_DR_SHIFT) {
 		tap->dr_shift = (tap->dr_shift >> 1) | (uint64_t)tdi << (tap->dr_len - 1);
-	else if (tap->state == VB_TAP_IR_SHIFT)
+		tap->dr_bits++;
+	} else if (tap->state == VB_TAP_IR_SHIFT) {
 		tap->ir_shift = (uint8_t)(tap->ir_shift >> 1 | tdi << (VB_TAP_IR_BITS - 1));
+	}
 }
 
 void vb_tap_clock(struct vb_tap *tap, bool tms, bool tdi)

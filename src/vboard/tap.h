@@ -57,6 +57,7 @@ struct vb_tap {
 	uint64_t tck; /* rising edges seen */
 	uint64_t ir_scans; /* Capture-IR states passed */
 	uint64_t dr_scans; /* Capture-DR states passed */
+	uint64_t dr_bits; /* clocks in Shift-DR */
 };
 
 /* Starts in Test-Logic-Reset. All operations must be given. */

@@ -28,6 +28,9 @@ HITS = 40          # of the stock ways, which are slow
 CALLS = 500        # of ours: what a long run has more than a short one
 SHORT = 20
 IDLE_SECONDS = 2
+COST_CALLS = 200   # a loop of the calls whose instructions are counted
+BURST = 20000      # calls of which the ring's bytes are counted
+RING = 1 << 20     # that these find room in
 NS_PER_TCK = 100   # 10 MHz
 NS_PER_RUN = 125000
 
@@ -42,7 +45,13 @@ AT_MOST = {
     "external.a53.path.queue_runs": 5, "external.a53.path.tck": 5000,
     "attach.a53.cold_bytes": 262144, "attach.a53.warm_bytes": 8192,
 }
-AT_LEAST = {"decode.simple.records_per_second": 500000, "decode.rich.records_per_second": 150000}
+for _board in ("a15", "a53", "a53-compat"):
+    for _name, _limit in (("nopointer.guest_instructions", 400), ("path.guest_instructions", 900),
+                          ("untraced.guest_instructions", 40), ("record_bytes", 96), ("halts", 0),
+                          ("idle.queue_runs", 2)):
+        AT_MOST["inkernel.%s.%s" % (_board, _name)] = _limit
+AT_LEAST = {"inkernel.a15.payload_share": 0.85, "inkernel.a53.payload_share": 0.85,
+            "decode.simple.records_per_second": 500000, "decode.rich.records_per_second": 150000}
 
 
 class Figures:
@@ -194,7 +203,7 @@ def sample(board, ocd):
     return counters, first
 
 
-def idle_cost(figures, board, ocd):
+def idle_cost(figures, board, ocd, mode="external"):
     """One idle poll, while the target runs and nothing is traced."""
     c0, s0 = sample(board, ocd)
     time.sleep(IDLE_SECONDS)
@@ -204,8 +213,8 @@ def idle_cost(figures, board, ocd):
     if polls < 10 or busy_runs:
         raise rig.Failure("no idle polls to measure: %d, and %d others" % (polls, busy_runs))
     spent = c1 - c0
-    figures.add("external.%s.idle.queue_runs" % board.name, spent["queue_runs"] / polls, "runs/poll")
-    figures.add("external.%s.idle.tck" % board.name, spent["tck"] / polls, "TCK/poll")
+    figures.add("%s.%s.idle.queue_runs" % (mode, board.name), spent["queue_runs"] / polls, "runs/poll")
+    figures.add("%s.%s.idle.tck" % (mode, board.name), spent["tck"] / polls, "TCK/poll")
     return {name: value / polls for name, value in spent.items()}
 
 
@@ -235,6 +244,145 @@ def external_one(figures, board, ocd, name, call, poll):
     return runs * NS_PER_RUN + tck * NS_PER_TCK
 
 
+# What the guest itself is slowed down by. On a board with --icount an instruction is a ns of guest time. By name: the
+# call of the program's loop.
+COST = {"nopointer": "getppid", "read1": "read1", "path": "openat"}
+# The board, and the program on it.
+COST_BOARDS = {"a15": ("a15", rig.EXACT), "a53": ("a53", rig.EXACT), "a53-compat": ("a53", rig.EXACT32)}
+TRACEFS = "/sys/kernel/tracing"
+
+
+def cost(board, program, call, before=""):
+    text = board.console.command("%s %s cost %d %s" % (before, program, COST_CALLS, COST[call]), 600)
+    found = re.search(r"exact: \w+ ([0-9.]+) ns", text)
+    if not found:
+        raise rig.Failure("the guest's program tells no time: " + text.strip())
+    return float(found.group(1))
+
+
+class Cost:
+    """What a call of the guest takes in instructions, in several ways to trace it."""
+
+    def __init__(self, figures, name):
+        machine, self.program = COST_BOARDS[name]
+        self.figures, self.name = figures, name
+        self.board = rig.Board(rig.Folder(), "--icount", board=machine)
+        self.native = {call: cost(self.board, self.program, call) for call in COST}
+
+    def added(self, call, before=""):
+        return cost(self.board, self.program, call, before) - self.native[call]
+
+    def untouched(self, after):
+        """What was measured in the beginning is still so: nothing is left, and the figures repeat."""
+        for call, value in self.native.items():
+            if abs(self.added(call)) > 0.01 * value + 1:
+                raise rig.Failure("after %s a %s takes %+.2f instructions" % (after, call, self.added(call)))
+
+    def in_guest(self):
+        for call, value in self.native.items():
+            self.figures.add("guest.native.%s.%s" % (self.name, call), value, "instructions/syscall")
+        console = self.board.console
+        console.command("[ -d {0}/events ] || mount -t tracefs tracefs {0}; echo 1 >{0}/events/raw_syscalls/enable"
+                        .format(TRACEFS))
+        for call in COST:
+            self.figures.add("guest.ftrace.%s.%s" % (self.name, call), self.added(call), "instructions/syscall")
+        recorded = re.search(r"entries: (\d+)", console.command("cat %s/per_cpu/cpu0/stats" % TRACEFS))
+        if not recorded or int(recorded.group(1)) < COST_CALLS:
+            raise rig.Failure("ftrace has recorded nothing")
+        console.command("echo 0 >%s/events/raw_syscalls/enable" % TRACEFS)
+        self.untouched("ftrace")
+        for call in COST:
+            self.figures.add("guest.strace.%s.%s" % (self.name, call), self.added(call, "strace -o /dev/null"),
+                             "instructions/syscall")
+
+    def traced(self, ocd, options, calls):
+        """One trace: the instructions that each of the calls has more in it."""
+        ocd.command("openst_start -o /dev/null " + options, 120)
+        more = {call: self.added(call) for call in calls}
+        status = ocd.status()
+        ocd.command("openst_stop", 60)
+        if status["lost"] or status.get("dropped", 0):
+            raise rig.Failure("%d events were lost, %d dropped" % (status["lost"], status.get("dropped", 0)))
+        return more, status["entries"]
+
+    def external(self):
+        ocd = rig.OpenOcd(self.board, batch=True, name="cost")
+        more, _ = self.traced(ocd, "-comm exact", COST)
+        for call, value in more.items():
+            self.figures.add("external.%s.%s.guest_instructions" % (self.name, call), value, "instructions/syscall")
+        ocd.shutdown()
+
+    def in_kernel(self):
+        names = {call: "inkernel.%s.%s.guest_instructions" % (self.name, call) for call in [*COST, "untraced"]}
+        ocd = rig.OpenOcd(self.board, batch=True, name="cost-in-kernel")
+        if not rig.in_kernel_mode(ocd):
+            for name in names.values():
+                self.figures.skip(name, NOT_THERE)
+        else:
+            more, _ = self.traced(ocd, "-mode in-kernel -ring %d -comm exact" % RING, COST)
+            untraced, entries = self.traced(ocd, "-mode in-kernel -ring %d -comm nobody" % RING, ["nopointer"])
+            if entries:
+                raise rig.Failure("%d calls of tasks that are not to be traced were" % entries)
+            more["untraced"] = untraced["nopointer"]
+            for call, name in names.items():
+                self.figures.add(name, more[call], "instructions/syscall")
+            self.untouched("in-kernel tracing")
+        ocd.shutdown()
+
+
+NOT_THERE = "in-kernel mode is not there"
+
+
+def measure_cost(figures, name):
+    parts = (("guest", Cost.in_guest), ("external.%s" % name, Cost.external), ("inkernel.%s" % name, Cost.in_kernel))
+    parts = [part for prefix, part in parts if figures.wanted(prefix)]
+    if not parts:
+        return
+    try:
+        on = Cost(figures, name)
+        for part in parts:
+            part(on)
+    finally:
+        rig.cleanup()
+
+
+def settle(ocd):
+    """Wait until the ring is drained."""
+    drained, deadline = -1, time.monotonic() + 300
+    while ocd.status()["drained bytes"] != drained:
+        if time.monotonic() > deadline:
+            raise rig.Failure("the ring does not become empty")
+        drained = ocd.status()["drained bytes"]
+        time.sleep(0.5)
+
+
+def in_kernel(figures, board):
+    """The wire's side of in-kernel mode."""
+    name = "inkernel.%s." % board.name
+    ocd = rig.OpenOcd(board, batch=True, name="in-kernel")
+    if not rig.in_kernel_mode(ocd):
+        for figure in ("idle.queue_runs", "record_bytes", "payload_share", "halts"):
+            figures.skip(name + figure, NOT_THERE)
+        ocd.shutdown()
+        return
+    ocd.command("openst_start -mode in-kernel -ring %d -comm exact -o /dev/null" % RING, 120)
+    settle(ocd)
+    poll = idle_cost(figures, board, ocd, "inkernel")
+    c0, s0 = sample(board, ocd)
+    board.console.command("exact loop %d getppid" % BURST, 300)
+    settle(ocd)
+    c1, s1 = sample(board, ocd)
+    spent, traced = c1 - c0, {key: s1[key] - s0[key] for key in ("drained bytes", "records", "idle queue runs")}
+    if traced["records"] < BURST // 10:
+        raise rig.Failure("%d records of %d calls" % (traced["records"], BURST))
+    figures.add(name + "record_bytes", traced["drained bytes"] / traced["records"], "bytes/record")
+    bits = spent["dr_bits"] - traced["idle queue runs"] * poll["dr_bits"]
+    figures.add(name + "payload_share", 8 * traced["drained bytes"] / bits, "bits/bit")
+    figures.add(name + "halts", spent["halts"], "halts")
+    ocd.command("openst_stop", 60)
+    ocd.shutdown()
+
+
 def external(figures, board):
     ocd = rig.OpenOcd(board, name="external")
     ocd.command("openst_start -comm exact -o /dev/null", 120)
@@ -259,7 +407,8 @@ def decode(figures, _):
 
 
 BOARDS = ("a15", "a53")
-PARTS = (("stock.tcl", stock_tcl), ("stock.gdb", stock_gdb), ("attach", attach), ("external", external))
+PARTS = (("stock.tcl", stock_tcl), ("stock.gdb", stock_gdb), ("attach", attach), ("external", external),
+         ("inkernel", in_kernel))
 
 
 def machine():
@@ -291,6 +440,8 @@ def measure(figures):
     for board in BOARDS:
         for prefix, part in PARTS:
             measure_part(figures, "%s.%s" % (prefix, board), part, board)
+    for name in COST_BOARDS:
+        measure_cost(figures, name)
     measure_part(figures, "decode", decode)
 
 

@@ -7,7 +7,12 @@
  *   exact child MODE... what it executes itself as
  *   exact loop N [CALL] N calls of getppid, of openat, or (no CALL) of both in turn, and no expectation: for figures
  *                       and endurance
+ *   exact burst N [TASKS [threads]]
+ *                       N calls with a number in an argument, as fast as they go (see burst_calls()); in each of that many
+ *                       children, or threads, with numbers that go on from those of the one before
  *   exact cost N        N times getppid: how many instructions one takes, the median, by the core's counter
+ *   exact cost N CALL   what a call (getppid, read1, openat) takes by the clock, in ns: the median and the least of
+ *                       some loops of N of them
  *
  * The calls that count lie, in the first task and after each execve, between the two markers
  * faccessat(AT_FDCWD, "openst:begin", F_OK) and the same with "openst:end". Lines carry the pids, addresses and times
@@ -19,12 +24,16 @@
 #include "sys.h"
 
 #include <asm/unistd.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct task main_task;
@@ -68,6 +77,76 @@ static int run_loop(const char *count, const char *call)
 	return 0;
 }
 
+#define MAX_TASKS 64
+
+struct burst {
+	long first, count;
+	pthread_t thread;
+};
+
+// "/none/" and eight digits.
+static void numbered_path(char *path, long number)
+{
+	memcpy(path, "/none/00000000", 15);
+	for (int i = 13; number; i--, number /= 10) {
+		path[i] = (char)('0' + number % 10);
+	}
+}
+
+// Each call says by its number where it belongs, none does anything: each eighth has a path, others do with registers.
+static void *burst_calls(void *arg)
+{
+	const struct burst *burst = arg;
+	char path[16];
+
+	for (long i = burst->first; i < burst->first + burst->count; i++) {
+		if (i % 8 == 7) {
+			numbered_path(path, i);
+			(void)sys(__NR_openat, -100, path, 0);
+		} else if (i % 2) {
+			(void)sys(__NR_close, -1 - i);
+		} else {
+			(void)sys(__NR_lseek, -1, i, 0);
+		}
+	}
+	return NULL;
+}
+
+static bool begin_burst(struct burst *burst, bool thread)
+{
+	if (thread) {
+		return pthread_create(&burst->thread, NULL, burst_calls, burst) == 0;
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)burst_calls(burst);
+		_exit(0);
+	}
+	return pid > 0;
+}
+
+static int run_burst(const char *count, const char *tasks, const char *way)
+{
+	long n = atol(count), many = tasks ? atol(tasks) : 0;
+	bool threads = way && strcmp(way, "threads") == 0;
+	struct burst bursts[MAX_TASKS];
+	int bad = many > MAX_TASKS;
+
+	marker("openst:begin");
+	if (!many) {
+		(void)burst_calls(&(struct burst){.count = n});
+	}
+	for (long i = 0; i < many && !bad; i++) {
+		bursts[i] = (struct burst){.first = i * n, .count = n};
+		bad = !begin_burst(&bursts[i], threads);
+	}
+	for (long i = 0; i < many && !bad; i++) {
+		bad = threads ? pthread_join(bursts[i].thread, NULL) != 0 : wait(NULL) < 0;
+	}
+	marker("openst:end");
+	return bad;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	const unsigned long long *x = a, *y = b;
@@ -103,6 +182,55 @@ static int run_cost(const char *count)
 	}
 	qsort(taken, n, sizeof(*taken), ascending);
 	printf("exact: %llu instructions\n", taken[n / 2]);
+	return 0;
+}
+
+#define LOOPS 15
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static void call_often(const char *call, long n, int zero)
+{
+	char byte;
+
+	for (long i = 0; i < n; i++) {
+		if (call[0] == 'o') {
+			(void)sys(__NR_openat, -100, "/none/of/twenty/byte", 0);
+		} else if (call[0] == 'r') {
+			(void)sys(__NR_read, zero, &byte, 1);
+		} else {
+			(void)sys(__NR_getppid);
+		}
+	}
+}
+
+// A loop is over before the next tick of the kernel's clock, most times: the median knows nothing of those that aren't.
+static int run_clock(const char *count, const char *call)
+{
+	long n = atol(count);
+	int zero = open("/dev/zero", O_RDONLY);
+	unsigned long long taken[LOOPS];
+
+	if (n < 1 || zero < 0) {
+		printf("exact: no loop to time\n");
+		return 1;
+	}
+	call_often(call, n, zero); // what is fetched at the first time
+	for (int i = 0; i < LOOPS; i++) {
+		unsigned long long before = now_ns();
+
+		call_often(call, n, zero);
+		taken[i] = now_ns() - before;
+	}
+	qsort(taken, LOOPS, sizeof(*taken), ascending);
+	printf("exact: %s %.2f ns, least %.2f, most %.2f\n", call, (double)taken[LOOPS / 2] / n, (double)taken[0] / n,
+		(double)taken[LOOPS - 1] / n);
 	return 0;
 }
 
@@ -160,12 +288,16 @@ int main(int argc, char **argv)
 	if ((argc == 3 || argc == 4) && strcmp(argv[1], "loop") == 0) {
 		return run_loop(argv[2], argv[3]);
 	}
-	if (argc == 3 && strcmp(argv[1], "cost") == 0) {
-		return run_cost(argv[2]);
+	if (argc >= 3 && argc <= 5 && strcmp(argv[1], "burst") == 0) {
+		return run_burst(argv[2], argc > 3 ? argv[3] : NULL, argc > 4 ? argv[4] : NULL);
+	}
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "cost") == 0) {
+		return argc == 3 ? run_cost(argv[2]) : run_clock(argv[2], argv[3]);
 	}
 	if (argc == 2 || argc == 3) {
 		return run_all(argv[1], argc == 3 ? argv[2] : NULL);
 	}
-	fprintf(stderr, "usage: exact OUT [OTHER] | child MODE... | loop N [getppid | openat] | cost N\n");
+	fprintf(stderr, "usage: exact OUT [OTHER] | child MODE... | loop N [getppid | openat] |\n"
+		"       burst N [TASKS [threads]] | cost N [getppid | read1 | openat]\n");
 	return 2;
 }

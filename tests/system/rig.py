@@ -467,6 +467,15 @@ class OpenOcd:
         self.process.close()
 
 
+def in_kernel_mode(ocd):
+    """Whether this OpenST can trace from within the kernel: whether it knows the option. What goes wrong later is a
+    failure."""
+    failed, text = ocd.ask("openst_start -mode in-kernel -comm")
+    if not failed:
+        raise Failure("openst_start takes -comm without a name")
+    return "unknown option '-mode'" not in text
+
+
 def needs_swd():
     """Skip where the OpenOCD that was built against has no driver for the board's SWD."""
     probe = ["-c", "adapter driver cmsis-dap; cmsis-dap backend tcp; cmsis-dap tcp port 1; shutdown"]

@@ -11,8 +11,8 @@
  *                       N calls with a number in an argument, as fast as they go (see burst_calls()); in each of that many
  *                       children, or threads, with numbers that go on from those of the one before
  *   exact cost N        N times getppid: how many instructions one takes, the median, by the core's counter
- *   exact cost N CALL   what a call (getppid, read1, openat) takes by the clock, in ns: the median and the least of
- *                       some loops of N of them
+ *   exact cost N CALL   what a call (getppid, read1, openat) takes by the clock, in ns: the median, the least and the
+ *                       most of some loops of N of them; and by the counter of instructions, where there is one
  *
  * The calls that count lie, in the first task and after each execve, between the two markers
  * faccessat(AT_FDCWD, "openst:begin", F_OK) and the same with "openst:end". Lines carry the pids, addresses and times
@@ -161,13 +161,20 @@ static unsigned long long instructions(long counter)
 	return sys(__NR_read, counter, &value, sizeof(value)) == sizeof(value) ? value : 0;
 }
 
-// Between two reads of the counter, with what these take; the median knows nothing of interrupts.
-static int run_cost(const char *count)
+// Of this task, or of all that runs on core 0.
+static long open_counter(bool all)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_HARDWARE, .size = sizeof(attr), .config = PERF_COUNT_HW_INSTRUCTIONS,
 	};
-	long n = atol(count), counter = sys(__NR_perf_event_open, &attr, 0, -1, -1, 0);
+
+	return sys(__NR_perf_event_open, &attr, all ? -1 : 0, all ? 0 : -1, -1, 0);
+}
+
+// Between two reads of the counter, with what these take; the median knows nothing of interrupts.
+static int run_cost(const char *count)
+{
+	long n = atol(count), counter = open_counter(false);
 	unsigned long long *taken = calloc(n > 0 ? n : 1, sizeof(*taken));
 
 	if (counter < 0 || n < 1 || !taken) {
@@ -210,6 +217,32 @@ static void call_often(const char *call, long n, int zero)
 	}
 }
 
+static unsigned long long counted_loop(long counter, const char *call, long n, int zero)
+{
+	unsigned long long before = instructions(counter);
+
+	call_often(call, n, zero);
+	return instructions(counter) - before;
+}
+
+// The same loops by the core's counter of instructions, which stands while the core does.
+static void say_counted(const char *call, long n, int zero)
+{
+	unsigned long long empty[LOOPS], taken[LOOPS];
+	long counter = open_counter(true);
+
+	if (counter < 0) {
+		return;
+	}
+	for (int i = 0; i < LOOPS; i++) {
+		empty[i] = counted_loop(counter, call, 0, zero);
+		taken[i] = counted_loop(counter, call, n, zero);
+	}
+	qsort(empty, LOOPS, sizeof(*empty), ascending);
+	qsort(taken, LOOPS, sizeof(*taken), ascending);
+	printf("exact: %s %.2f instructions\n", call, (double)(taken[LOOPS / 2] - empty[LOOPS / 2]) / n);
+}
+
 // A loop is over before the next tick of the kernel's clock, most times: the median knows nothing of those that aren't.
 static int run_clock(const char *count, const char *call)
 {
@@ -231,6 +264,7 @@ static int run_clock(const char *count, const char *call)
 	qsort(taken, LOOPS, sizeof(*taken), ascending);
 	printf("exact: %s %.2f ns, least %.2f, most %.2f\n", call, (double)taken[LOOPS / 2] / n, (double)taken[0] / n,
 		(double)taken[LOOPS - 1] / n);
+	say_counted(call, n, zero);
 	return 0;
 }
 

@@ -2,13 +2,14 @@
 """The exactness test on a virtual board: the trace of the exactness program equals what that says itself, call by call.
 The tests exact_*.py name a board and a number of cores each; by hand also another kernel:
 
-usage: exact_case.py [--board NAME] [--smp N] [--guest NAME] [--compat] [--batch | --swd]
+usage: exact_case.py [--board NAME] [--smp N] [--guest NAME] [--compat] [--batch | --swd] [--mode in-kernel]
 """
 
 import argparse
 import os
 
 import compare
+import inkernel
 import rig
 
 RUN_SECONDS = 900
@@ -33,26 +34,29 @@ def commands(board, compat):
     return "%s /tmp/expect %s" % programs
 
 
-def trace(board, ocd, file, compat):
+def trace(board, ocd, file, compat, mode="external"):
     """Run the exactness program while it is traced: the expectation, the trace, the counters, how it stopped."""
-    ocd.command("openst_start -comm exact -o %s" % file, 120)
+    inkernel.start(ocd, mode, "-comm exact -o %s" % file, lossless=True)
     board.console.command(commands(board, compat), RUN_SECONDS)
-    status = ocd.status()
+    status = inkernel.settled(ocd, mode)
     stopped = ocd.ask("openst_stop")
     with open(file, encoding="utf-8", errors="replace") as f:
         traced = f.read()
     return board.console.command("cat /tmp/expect", 120), traced, status, stopped
 
 
-def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
+def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False, mode="external"):
     if swd:
         rig.needs_swd()
     folder = rig.Folder()
     board = rig.Board(folder, *options, board=name, guest=guest, smp=smp)
     rig.say(board.banner)
     ocd = rig.OpenOcd(board, batch=batch, swd=swd)
-    expected, traced, status, (failed, said) = trace(board, ocd, folder("trace.txt"), compat)
-    title = "%s-%s-smp%d%s%s" % (name, board.guest, smp, "-compat" if compat else "", "-swd" if swd else "")
+    inkernel.needs(ocd, mode)
+    kernel = inkernel.Kernel(board, ocd)
+    expected, traced, status, (failed, said) = trace(board, ocd, folder("trace.txt"), compat, mode)
+    title = "%s-%s-smp%d%s%s%s" % (name, board.guest, smp, "-compat" if compat else "", "-swd" if swd else "",
+                                   "-" + mode if mode != "external" else "")
     keep("expect-" + title, expected)
     keep("trace-" + title, traced)
     result = compare.compare(expected, traced)
@@ -60,12 +64,10 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False):
     rig.say("status: %s" % ", ".join("%s %s" % item for item in status.items()))
     if not result.same():
         raise rig.Failure("the trace and the program's expectation differ")
-    if status.get("lost") != 0:
-        raise rig.Failure("openst_status says that %s events were lost" % status.get("lost"))
+    inkernel.nothing_lost(status)
     if failed:
         raise rig.Failure("openst_stop failed: %s" % said)
-    if board.armed():
-        raise rig.Failure("after openst_stop armed: %s" % board.armed())
+    kernel.check("after openst_stop")
     if ocd.shutdown() != 0:
         raise rig.Failure("openocd's exit status is not 0")
     board.console.command("true")
@@ -79,8 +81,9 @@ def by_hand():
     parser.add_argument("--compat", action="store_true")
     parser.add_argument("--batch", action="store_true")
     parser.add_argument("--swd", action="store_true")
+    parser.add_argument("--mode", choices=inkernel.MODES, default="external")
     args = parser.parse_args()
-    main(args.board, args.smp, guest=args.guest, compat=args.compat, batch=args.batch, swd=args.swd)
+    main(args.board, args.smp, guest=args.guest, compat=args.compat, batch=args.batch, swd=args.swd, mode=args.mode)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""On a Cortex-A53 board with 1 core the trace from within the kernel equals what the traced program says."""
+
+import exact_case
+import rig
+
+rig.run(lambda: exact_case.main("a53", 1, batch=True, mode="in-kernel"))

@@ -6,6 +6,7 @@ import argparse
 import re
 import time
 
+import compare
 import nothing_left
 import rig
 
@@ -123,6 +124,14 @@ def more(ocd, row="entries", seconds=60):
         if time.monotonic() > deadline:
             raise rig.Failure("'%s' stays at %d" % (row, before))
         time.sleep(0.05)
+
+
+def streams(text):
+    """The calls of a trace's text by task: {pid: [call...]}."""
+    try:
+        return compare.streams(text)
+    except compare.FormatError as err:
+        raise rig.Failure("the trace is none: %s" % err) from None
 
 
 # What `exact burst` does, see tests/guest/exact.c.

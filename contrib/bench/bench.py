@@ -29,7 +29,7 @@ CALLS = 500        # of ours: what a long run has more than a short one
 SHORT = 20
 IDLE_SECONDS = 2
 COST_CALLS = 200   # a loop of the calls whose instructions are counted
-COST_STOPS = 20    # the same where each stops the core
+COST_STOPS = 2     # the same where each stops the core, so that a loop is over before the next tick
 BURST = 20000      # calls of which the ring's bytes are counted
 RING = 1 << 20     # that these find room in
 NS_PER_TCK = 100   # 10 MHz
@@ -273,8 +273,12 @@ class Cost:
         self.unit = min(told["path"])  # "instructions", where there is that
         self.native = {call: told[call][self.unit] for call in COST}
 
-    def added(self, call, before="", calls=COST_CALLS):
-        return cost(self.board, self.program, call, before, calls)[self.unit] - self.native[call]
+    def added(self, call, before=""):
+        return cost(self.board, self.program, call, before)[self.unit] - self.native[call]
+
+    def few(self):
+        """All calls in short loops. Their averages are others: what the kernel does each so many calls is not in them."""
+        return {call: cost(self.board, self.program, call, calls=COST_STOPS)[self.unit] for call in COST}
 
     def untouched(self, after):
         """What was measured in the beginning is still so: nothing is left, and the figures repeat."""
@@ -299,15 +303,15 @@ class Cost:
             self.figures.add("guest.strace.%s.%s" % (self.name, call), self.added(call, "strace -o /dev/null"),
                              "instructions/syscall")
 
-    def traced(self, ocd, options, calls, loop=COST_CALLS):
-        """One trace: the instructions that each of the calls has more in it."""
+    def traced(self, ocd, options, measure):
+        """What is measured while a trace runs, and how many calls that traced."""
         ocd.command("openst_start -o /dev/null " + options, 120)
-        more = {call: self.added(call, calls=loop) for call in calls}
+        told = measure()
         status = ocd.status()
         ocd.command("openst_stop", 60)
         if status["lost"] or status.get("dropped", 0):
             raise rig.Failure("%d events were lost, %d dropped" % (status["lost"], status.get("dropped", 0)))
-        return more, status["entries"]
+        return told, status["entries"]
 
     def external(self):
         names = {call: "external.%s.%s.guest_instructions" % (self.name, call) for call in COST}
@@ -316,9 +320,10 @@ class Cost:
                 self.figures.skip(name, "this core has no counter of instructions, and the clock goes on while it stands")
             return
         ocd = rig.OpenOcd(self.board, batch=True, name="cost")
-        more, _ = self.traced(ocd, "-comm exact", COST, COST_STOPS)
-        for call, value in more.items():
-            self.figures.add(names[call], value, "instructions/syscall")
+        native = self.few()
+        traced, _ = self.traced(ocd, "-comm exact", self.few)
+        for call, name in names.items():
+            self.figures.add(name, traced[call] - native[call], "instructions/syscall")
         ocd.shutdown()
 
     def in_kernel(self):
@@ -328,11 +333,11 @@ class Cost:
             for name in names.values():
                 self.figures.skip(name, NOT_THERE)
         else:
-            more, _ = self.traced(ocd, "-mode in-kernel -ring %d -comm exact" % RING, COST)
-            untraced, entries = self.traced(ocd, "-mode in-kernel -ring %d -comm nobody" % RING, ["nopointer"])
+            options = "-mode in-kernel -ring %d -comm " % RING
+            more, _ = self.traced(ocd, options + "exact", lambda: {call: self.added(call) for call in COST})
+            more["untraced"], entries = self.traced(ocd, options + "nobody", lambda: self.added("nopointer"))
             if entries:
                 raise rig.Failure("%d calls of tasks that are not to be traced were" % entries)
-            more["untraced"] = untraced["nopointer"]
             for call, name in names.items():
                 self.figures.add(name, more[call], "instructions/syscall")
             self.untouched("in-kernel tracing")

@@ -20,7 +20,7 @@ mkdir -p /tmp/garden/beds
 echo 'a fern, two roses and an oak' >/tmp/garden/list
 printf 'rose\nfern\noak\nelm\n' >/tmp/garden/beds/names
 cat /tmp/garden/list /tmp/garden/missing
-ls -la /tmp/garden
+ls -aF /tmp/garden
 sort /tmp/garden/beds/names
 find /tmp/garden -name 'n*' -type f
 grep -n o /tmp/garden/beds/names
@@ -102,12 +102,26 @@ def run(board, ocd, mode, title):
     return comparable(text)
 
 
+def alike(one, other):
+    """Whether calls differ in nothing but memory that was not resident in one of the runs: there stands its address."""
+    pattern = re.sub("0x[0-9a-f]+", lambda _: r'(?:0x[0-9a-f]+|"(?:[^"\\\\]|\\\\.)*"(?:\.\.\.)?)', re.escape(one))
+    return re.fullmatch(pattern, other) is not None
+
+
 def differences(want, got):
+    """(what differs, how many calls differ in what was resident)."""
     found = ["task %s is only in one of the traces" % name for name in sorted(set(want) ^ set(got))]
+    absent = 0
     for name in sorted(set(want) & set(got)):
-        diff = difflib.unified_diff(want[name], got[name], "by breakpoints", "traced", n=0, lineterm="")
-        found += ["task %s: %s" % (name, line) for line in diff if not line.startswith(("---", "+++", "@@"))]
-    return found
+        matcher = difflib.SequenceMatcher(None, want[name], got[name], autojunk=False)
+        for op, a, b, c, d in matcher.get_opcodes():
+            pairs = list(zip(want[name][a:b], got[name][c:d]))
+            if op == "replace" and b - a == d - c and all(alike(x, y) or alike(y, x) for x, y in pairs):
+                absent += len(pairs)
+            elif op != "equal":
+                found += ["task %s, by breakpoints: %s" % (name, call) for call in want[name][a:b]]
+                found += ["task %s, traced: %s" % (name, call) for call in got[name][c:d]]
+    return found, absent
 
 
 def main(name, cores, mode):
@@ -121,12 +135,15 @@ def main(name, cores, mode):
     want = run(board, ocd, "external", "external")
     got = run(board, ocd, mode, "other")
     calls = sum(len(rows) for rows in want.values())
-    found = differences(want, got)
-    rig.say("%d calls of %d tasks compared, %d lines differ" % (calls, len(want), len(found)))
+    found, absent = differences(want, got)
+    rig.say("%d calls of %d tasks compared, %d lines differ, %d in memory that was not resident" % (
+        calls, len(want), len(found), absent))
     for line in found[:40]:
         rig.say("  " + line)
     if found:
         raise rig.Failure("the traces differ")
+    if absent > calls // 50:
+        raise rig.Failure("the memory of %d calls could be read in one of the traces only" % absent)
     if len(want) < 20 or calls < 500:
         raise rig.Failure("that was not the script: %d tasks, %d calls" % (len(want), calls))
     kernel.check("after the programs")

@@ -131,9 +131,19 @@ static bool simd_write(void *ctx, unsigned int index, const uint64_t value[2])
 	return true;
 }
 
+static enum vb_cache_op cache_op;
+static uint64_t cache_operand;
+
+static void cache(void *ctx, enum vb_cache_op op, uint64_t operand)
+{
+	(void)ctx;
+	cache_op = op;
+	cache_operand = operand;
+}
+
 static const struct vb_a64_ops ops = {
 	fetch, sys_read, sys_writable, sys_operation, phys_read, phys_write, dtr_read, dtr_write, edscr, simd_read,
-	simd_write,
+	simd_write, cache,
 };
 
 /* A new halt with this program status. */
@@ -778,6 +788,48 @@ START_TEST(address_translation_instructions)
 }
 END_TEST
 
+START_TEST(cache_maintenance)
+{
+	static const struct { uint32_t insn; enum vb_cache_op op; } by_address[] = {
+		{0xd50b7a20, VB_CACHE_CLEAN}, {0xd50b7e20, VB_CACHE_CLEAN_INVALIDATE}, {0xd5087620, VB_CACHE_INVALIDATE},
+		{0xd50b7b20, VB_CACHE_CLEAN_POU}, {0xd50b7520, VB_CACHE_FETCH},
+	};
+	static const struct { uint32_t insn; enum vb_cache_op op; } others[] = {
+		{0xd5087a40, VB_CACHE_CLEAN_SET}, {0xd5087e40, VB_CACHE_CLEAN_INVALIDATE_SET},
+		{0xd5087640, VB_CACHE_INVALIDATE_SET}, {0xd508751f, VB_CACHE_FETCH_ALL},
+		{0xd508711f, VB_CACHE_FETCH_ALL_SHARED},
+	};
+
+	map_all();
+	for (size_t i = 0; i < sizeof(by_address) / sizeof(by_address[0]); i++) {
+		halt(EL1H);
+		set_reg(0, KERNEL + 0x44);
+		ok(by_address[i].insn);
+		ck_assert_int_eq(cache_op, by_address[i].op);
+		ck_assert_uint_eq(cache_operand, KERNEL_PA + 0x44);
+		cache_op = VB_CACHE_NONE;
+		set_reg(0, 0);
+		aborts(by_address[i].insn);
+		ck_assert_int_eq(cache_op, VB_CACHE_NONE);
+	}
+	halt(EL1H);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		set_reg(0, 0xffffffe2);
+		ok(others[i].insn);
+		ck_assert_int_eq(cache_op, others[i].op);
+	}
+	ck_assert_uint_eq(complaints.complaints, 0);
+	cache_op = VB_CACHE_NONE;
+	undefined(0xd50b7c20); /* dc cvap: not in these cores */
+	halt(EL0T);
+	undefined(0xd5087620);
+	halt(EL0T);
+	undefined(0xd50b7a20); /* a trap: SCTLR_EL1.UCI is 0 */
+	ck_assert_uint_eq(sys(VB_A64_ESR_EL1) >> 26, 0x18);
+	ck_assert_int_eq(cache_op, VB_CACHE_NONE);
+}
+END_TEST
+
 START_TEST(alignment)
 {
 	map_all();
@@ -991,6 +1043,16 @@ START_TEST(aarch32_kernel_memory)
 	ok(t32(0xee070f18)); /* mcr p15, 0, r0, c7, c8, 0 */
 	ok(t32(0xee170f14));
 	ck_assert_uint_eq(reg32(0), 0x2000);
+	set_reg32(0, 0xc0002040);
+	ok(t32(0xee070f3a)); /* mcr p15, 0, r0, c7, c10, 1 */
+	ck_assert_int_eq(cache_op, VB_CACHE_CLEAN);
+	ck_assert_uint_eq(cache_operand, 0x2040);
+	ok(t32(0xee070f15));
+	ck_assert_int_eq(cache_op, VB_CACHE_FETCH_ALL);
+	set_reg32(0, 0xd0000000);
+	aborts(t32(0xee070f3e));
+	ck_assert_uint_eq((uint32_t)sys(VB_A64_ESR_EL1), 0x2805); /* DFSR: CM, WnR */
+	halt_aarch32(SVC);
 	set_reg32(0, 0xd0000004);
 	aborts(t32(0xf8501b04));
 	ck_assert_uint_eq(cpu.pstate & VB_PSTATE_MODE, 0x17);
@@ -1051,6 +1113,7 @@ int main(void)
 	tcase_add_test(tc, fifty_two_bits);
 	tcase_add_test(tc, tags);
 	tcase_add_test(tc, address_translation_instructions);
+	tcase_add_test(tc, cache_maintenance);
 	tcase_add_test(tc, alignment);
 	tcase_add_test(tc, simd_registers);
 	tcase_add_test(tc, illegal_state);

@@ -18,6 +18,7 @@ static struct { uint32_t key; uint64_t value; } sysregs[] = {
 	{ VB_SYS_SCTLR, 0 }, { VB_SYS_TTBCR, 0 }, { VB_SYS_TTBR0, L1 }, { VB_SYS_TTBR1, L1 }, { VB_SYS_DACR, 0x55 },
 	{ VB_SYS_DFSR, 0 }, { VB_SYS_DFAR, 0 }, { VB_SYS_PAR, 0 }, { VB_SYS_PAR_64, 0 }, { VB_SYS_TTBR0_64, 0x1000 },
 	{ VB_SYS_TTBR1_64, 0x1000 }, { VB_CP15(0, 0, 0, 0), 0x410fc0f0 }, { VB_SYS_CONTEXTIDR, 0x4711 },
+	{ VB_SYS_ID_MMFR0, 0x10201103 }, { VB_CP15(0, 0, 0, 1), 0x8444c004 },
 	{ VB_CP15(0, 13, 0, 3), 0xb6f00000 },
 };
 static uint32_t dtrrx, dtrtx;
@@ -144,9 +145,19 @@ static bool vfp_write(void *ctx, unsigned int index, uint64_t value)
 	return true;
 }
 
+static enum vb_cache_op cache_op;
+static uint64_t cache_operand;
+
+static void cache(void *ctx, enum vb_cache_op op, uint64_t operand)
+{
+	(void)ctx;
+	cache_op = op;
+	cache_operand = operand;
+}
+
 static const struct vb_arm32_ops ops = {
 	fetch, fetch_bank, fetch_fiq, fetch_spsr, sys_read, sys_writable, sys_operation, phys_read, phys_write, dtr_read, dtr_write, dscr,
-	vfp_read, vfp_write,
+	vfp_read, vfp_write, cache,
 };
 
 static void put32(uint32_t addr, uint32_t value)
@@ -481,6 +492,52 @@ START_TEST(translation_domains_and_permissions)
 }
 END_TEST
 
+START_TEST(cache_maintenance)
+{
+	static const struct { uint32_t insn; enum vb_cache_op op; } by_address[] = {
+		{0xee070f3a, VB_CACHE_CLEAN}, {0xee070f3e, VB_CACHE_CLEAN_INVALIDATE}, {0xee070f36, VB_CACHE_INVALIDATE},
+		{0xee070f3b, VB_CACHE_CLEAN_POU}, {0xee070f35, VB_CACHE_FETCH},
+	};
+	static const struct { uint32_t insn; enum vb_cache_op op; } others[] = {
+		{0xee070f5a, VB_CACHE_CLEAN_SET}, {0xee070f5e, VB_CACHE_CLEAN_INVALIDATE_SET},
+		{0xee070f56, VB_CACHE_INVALIDATE_SET}, {0xee070f15, VB_CACHE_FETCH_ALL},
+		{0xee070f11, VB_CACHE_FETCH_ALL_SHARED},
+	};
+
+	tables();
+	for (size_t i = 0; i < sizeof(by_address) / sizeof(by_address[0]); i++) {
+		set_reg(0, 0x100044);
+		ok(by_address[i].insn);
+		ck_assert_int_eq(cache_op, by_address[i].op);
+		ck_assert_uint_eq(cache_operand, 0x3044);
+		cache_op = VB_CACHE_NONE;
+		ck_assert_uint_eq(fault(by_address[i].insn, 0x600000), 0x805); /* section translation */
+		ck_assert_int_eq(cache_op, VB_CACHE_NONE);
+		set_sys(VB_SYS_ID_MMFR0, 0x10201105);
+		ck_assert_uint_eq(fault(by_address[i].insn, 0x600000), 0x2805);
+		set_sys(VB_SYS_ID_MMFR0, 0x10201103);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		set_reg(0, 0xffffffe2);
+		ok(others[i].insn);
+		ck_assert_int_eq(cache_op, others[i].op);
+		ck_assert_uint_eq(cache_operand, 0xffffffe2);
+	}
+	cache_op = VB_CACHE_NONE;
+	ok(0xee070fd5); /* bpiall */
+	ok(0xee070fd1); /* bpiallis */
+	ok(0xee070fba); /* dmb */
+	ok(0xee100f30); /* mrc ctr */
+	ck_assert_uint_eq(reg(0), 0x8444c004);
+	cpu.cpsr = (cpu.cpsr & ~0x1fu) | USR;
+	ok(0xee070f9a); /* dsb */
+	undefined(0xee070f3a);
+	undefined(0xee070f15);
+	undefined(0xee070fd5);
+	ck_assert_int_eq(cache_op, VB_CACHE_NONE);
+}
+END_TEST
+
 START_TEST(alignment)
 {
 	set_reg(0, 0x101);
@@ -621,6 +678,7 @@ int main(void)
 	tcase_add_test(tc, loads_and_stores);
 	tcase_add_test(tc, dcc_transfers);
 	tcase_add_test(tc, translation_domains_and_permissions);
+	tcase_add_test(tc, cache_maintenance);
 	tcase_add_test(tc, alignment);
 	tcase_add_test(tc, address_translation_operation);
 	tcase_add_test(tc, long_descriptors);

@@ -684,11 +684,17 @@ static enum vb_a64_result sys_at(struct vb_a64 *cpu, uint32_t insn, uint32_t key
 	return VB_A64_OK;
 }
 
-/* The model has no caches, but an address that does not translate aborts. */
-static enum vb_a64_result maintain_address(struct vb_a64 *cpu, uint32_t insn, uint64_t va, bool invalidates)
+void vb_a64_maintain(struct vb_a64 *cpu, enum vb_cache_op op, uint64_t operand)
+{
+	if (cpu->ops->cache)
+		cpu->ops->cache(cpu->ctx, op, operand);
+}
+
+/* An address that does not translate aborts; invalidation of data needs the right to write. */
+static enum vb_a64_result maintain_address(struct vb_a64 *cpu, uint32_t insn, uint64_t va, enum vb_cache_op op)
 {
 	unsigned int el = vb_a64_el(cpu);
-	struct vb_a64_access access = {.el = el, .write = invalidates};
+	struct vb_a64_access access = {.el = el, .write = op == VB_CACHE_INVALIDATE};
 	uint64_t pa;
 	uint32_t fsc = 0;
 
@@ -696,28 +702,20 @@ static enum vb_a64_result maintain_address(struct vb_a64 *cpu, uint32_t insn, ui
 		return trap_msr(cpu, insn);
 	if (!vb_a64_translate(cpu, va, &access, &pa, &fsc))
 		return vb_a64_data_abort(cpu, va, ISS_CM | ISS_WNR | fsc);
+	vb_a64_maintain(cpu, op, pa);
 	return VB_A64_OK;
 }
 
 static enum vb_a64_result sys_cache(struct vb_a64 *cpu, uint32_t insn, uint32_t key, uint64_t va)
 {
-	static const uint32_t by_set[] = {
-		VB_A64_KEY(1, 0, 7, 1, 0), VB_A64_KEY(1, 0, 7, 5, 0), VB_A64_KEY(1, 0, 7, 6, 2), VB_A64_KEY(1, 0, 7, 10, 2),
-		VB_A64_KEY(1, 0, 7, 14, 2),
-	};
-	static const uint32_t by_address[] = {
-		VB_A64_KEY(1, 3, 7, 5, 1), VB_A64_KEY(1, 3, 7, 10, 1), VB_A64_KEY(1, 3, 7, 11, 1), VB_A64_KEY(1, 3, 7, 14, 1),
-	};
+	enum vb_cache_op op = vb_cache_op_a64(key >> 11 & 7, key >> 3 & 15, key & 7);
 
-	for (size_t i = 0; i < sizeof(by_set) / sizeof(by_set[0]); i++)
-		if (key == by_set[i])
-			return VB_A64_OK;
-	for (size_t i = 0; i < sizeof(by_address) / sizeof(by_address[0]); i++)
-		if (key == by_address[i])
-			return maintain_address(cpu, insn, va, false);
-	if (key == VB_A64_KEY(1, 0, 7, 6, 1)) /* DC IVAC */
-		return maintain_address(cpu, insn, va, true);
-	return undefined_here(cpu, insn);
+	if (vb_cache_by_address(op))
+		return maintain_address(cpu, insn, va, op);
+	if (op == VB_CACHE_NONE)
+		return undefined_here(cpu, insn);
+	vb_a64_maintain(cpu, op, va);
+	return VB_A64_OK;
 }
 
 static enum vb_a64_result sys_insn(struct vb_a64 *cpu, uint32_t insn, uint32_t key)

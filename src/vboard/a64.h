@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_A64_H
 #define OPENST_VBOARD_A64_H
 
+#include "vboard/cache.h"
 #include "vboard/log.h"
 
 #include <stdbool.h>
@@ -109,6 +110,8 @@ struct vb_a64_ops {
 	/* SIMD&FP registers, low half first; written at once. */
 	bool (*simd_read)(void *ctx, unsigned int index, uint64_t value[2]);
 	bool (*simd_write)(void *ctx, unsigned int index, const uint64_t value[2]);
+	/* Cache maintenance; a physical address, or a set and way. May be null: there are no caches. */
+	void (*cache)(void *ctx, enum vb_cache_op op, uint64_t operand);
 };
 
 struct vb_a64_sys {
@@ -192,6 +195,9 @@ struct vb_a64_mapping {
 /* vb_a64_translate() that tells more. */
 bool vb_a64_map(struct vb_a64 *cpu, uint64_t va, const struct vb_a64_access *access, struct vb_a64_mapping *ret,
 	uint32_t *fsc);
+
+/* Cache maintenance at a physical address or by set and way. */
+void vb_a64_maintain(struct vb_a64 *cpu, enum vb_cache_op op, uint64_t operand);
 
 /* A load or store of 1, 2, 4 or 8 bytes. */
 struct vb_a64_transfer {

@@ -12,6 +12,8 @@
 #define SCTLR_A (1u << 1)
 #define TTBCR_EAE (1u << 31)
 #define DFSR_WNR (1u << 11)
+#define DFSR_CM (1u << 13)
+#define VMSA_LPAE 5
 
 enum { FAULT_ALIGNMENT = 0x01, FAULT_EXTERNAL = 0x08, FAULT_ALIGNMENT_LPAE = 0x221, FAULT_EXTERNAL_LPAE = 0x210 };
 
@@ -231,11 +233,26 @@ static void translate_operation(struct vb_arm32 *cpu, unsigned int op2, uint32_t
 	(void)sys_write(cpu, VB_SYS_PAR, (uint32_t)par);
 }
 
-/* Cache, branch predictor and barrier operations: the model has neither caches nor a pipeline. */
-static bool is_maintenance(unsigned int crm, unsigned int op2)
+static enum vb_arm32_result data_abort(struct vb_arm32 *cpu, uint32_t va, bool write, uint32_t fsr);
+
+/* Cores with the Large Physical Address Extension say that it was cache maintenance. */
+static enum vb_arm32_result maintain(struct vb_arm32 *cpu, enum vb_cache_op op, uint32_t value)
+{
+	uint32_t cm = (sys32(cpu, VB_SYS_ID_MMFR0) & 0xf) >= VMSA_LPAE ? DFSR_CM : 0, fsr = 0;
+	uint64_t operand = value;
+
+	if (vb_cache_by_address(op) && !vb_arm32_translate(cpu, value, false, true, &operand, &fsr))
+		return data_abort(cpu, value, true, fsr | cm);
+	if (cpu->ops->cache)
+		cpu->ops->cache(cpu->ctx, op, operand);
+	return VB_ARM32_OK;
+}
+
+/* Branch predictor and barrier operations and hints, of which the model has nothing to do. */
+static bool is_nothing(unsigned int crm, unsigned int op2)
 {
 	static const uint16_t by_crm[16] = {
-		[0] = 1u << 4, [1] = 1u << 0 | 1u << 6, [5] = 0xd3, [6] = 6, [10] = 0x36, [11] = 2, [13] = 2, [14] = 6,
+		[0] = 1u << 4, [1] = 1u << 6, [5] = 0xd0, [10] = 0x30, [13] = 2,
 	};
 
 	return by_crm[crm] >> op2 & 1;
@@ -247,6 +264,7 @@ static enum vb_arm32_result mcr15(struct vb_arm32 *cpu, uint32_t key, uint32_t v
 	unsigned int crm = key >> 4 & 0xf;
 	unsigned int op2 = key & 7;
 	bool op1_zero = !(key >> 16 & 7);
+	enum vb_cache_op op = op1_zero && crn == 7 ? vb_cache_op_cp15(crm, op2) : VB_CACHE_NONE;
 	bool barrier = crn == 7 && ((crm == 5 && op2 == 4) || (crm == 10 && (op2 == 4 || op2 == 5)));
 
 	if (!privileged(cpu) && !barrier && key != VB_CP15(0, 13, 0, 2))
@@ -255,7 +273,9 @@ static enum vb_arm32_result mcr15(struct vb_arm32 *cpu, uint32_t key, uint32_t v
 		translate_operation(cpu, op2, value);
 		return VB_ARM32_OK;
 	}
-	if (op1_zero && crn == 7 && is_maintenance(crm, op2))
+	if (op != VB_CACHE_NONE)
+		return maintain(cpu, op, value);
+	if (op1_zero && crn == 7 && is_nothing(crm, op2))
 		return VB_ARM32_OK;
 	if (op1_zero && crn == 8)
 		return cpu->ops->sys_operation(cpu->ctx, key, value) ? VB_ARM32_OK : VB_ARM32_UNDEF;

@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_ARM32_H
 #define OPENST_VBOARD_ARM32_H
 
+#include "vboard/cache.h"
 #include "vboard/log.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 	((uint32_t)(op1) << 16 | (uint32_t)(crn) << 8 | (uint32_t)(crm) << 4 | (uint32_t)(op2))
 #define VB_CP15_64(op1, crm) (1u << 24 | (uint32_t)(op1) << 16 | (uint32_t)(crm) << 4)
 
+#define VB_SYS_ID_MMFR0 VB_CP15(0, 0, 1, 4)
 #define VB_SYS_CCSIDR VB_CP15(1, 0, 0, 0)
 #define VB_SYS_CSSELR VB_CP15(2, 0, 0, 0)
 #define VB_SYS_SCTLR VB_CP15(0, 1, 0, 0)
@@ -76,6 +78,8 @@ struct vb_arm32_ops {
 	/* VFP double registers and FPSCR (index VB_VFP_FPSCR); false: not there or not enabled. */
 	bool (*vfp_read)(void *ctx, unsigned int index, uint64_t *value);
 	bool (*vfp_write)(void *ctx, unsigned int index, uint64_t value);
+	/* Cache maintenance; a physical address, or a set and way. May be null: there are no caches. */
+	void (*cache)(void *ctx, enum vb_cache_op op, uint64_t operand);
 };
 
 #define VB_VFP_FPSCR 32

@@ -10,6 +10,8 @@
 #define MODE_ABT 0x17u
 #define SCTLR_CP15BEN (1u << 5)
 #define TTBCR_EAE (1u << 31)
+#define DFSR_CM (1u << 13)
+#define DFSR_WNR (1u << 11)
 #define CP14_DTR VB_CP15(0, 0, 5, 0)
 #define CP14_DSCR VB_CP15(0, 0, 1, 0)
 #define CP15_DSPSR VB_CP15(3, 4, 5, 0)
@@ -244,11 +246,29 @@ static void translation_operation(struct vb_a64 *cpu, unsigned int op2, uint32_t
 
 /* MCR and MRC --------------------------------------------------------------------------------------------------- */
 
-/* Cache, branch predictor and barrier operations: the model has neither caches nor a pipeline. */
-static bool is_maintenance(unsigned int crm, unsigned int op2)
+/* Invalidation of data needs the right to write. false: it is not maintenance. */
+static bool maintenance(struct vb_a64 *cpu, uint32_t key, uint32_t value, enum vb_a64_result *ret)
+{
+	enum vb_cache_op op = vb_cache_op_cp15(key >> 4 & 0xf, key & 7);
+	struct vb_a64_access access = {.el = 1, .write = op == VB_CACHE_INVALIDATE};
+	uint64_t operand = value;
+	uint32_t fsr = 0;
+
+	if (key >> 16 || (key >> 8 & 0xf) != 7 || op == VB_CACHE_NONE)
+		return false;
+	*ret = VB_A64_OK;
+	if (vb_cache_by_address(op) && !vb_t32_translate(cpu, value, &access, &operand, &fsr))
+		*ret = vb_t32_data_abort(cpu, value, fsr | DFSR_CM | DFSR_WNR);
+	else
+		vb_a64_maintain(cpu, op, operand);
+	return true;
+}
+
+/* Branch predictor and barrier operations, of which the model has nothing to do. */
+static bool is_nothing(unsigned int crm, unsigned int op2)
 {
 	static const uint8_t by_crm[16] = {
-		[1] = 1u << 0 | 1u << 6, [5] = 0xd3, [6] = 6, [10] = 0x36, [11] = 2, [14] = 6,
+		[1] = 1u << 6, [5] = 0xd0, [10] = 0x30,
 	};
 
 	return by_crm[crm] >> op2 & 1;
@@ -290,7 +310,7 @@ static bool mcr15(struct vb_a64 *cpu, uint32_t key, uint32_t value)
 		translation_operation(cpu, op2, value);
 		return true;
 	}
-	if (op1_zero && crn == 7 && is_maintenance(crm, op2))
+	if (op1_zero && crn == 7 && is_nothing(crm, op2))
 		return true;
 	if (crn == 8)
 		return tlb_operation(cpu, key, value);
@@ -331,6 +351,7 @@ static enum vb_a64_result coprocessor(struct vb_a64 *cpu, uint32_t insn)
 	uint32_t key = VB_CP15(insn >> 21 & 7, insn >> 16 & 0xf, insn & 0xf, insn >> 5 & 7);
 	unsigned int rt = insn >> 12 & 0xf;
 	bool read = insn >> 20 & 1;
+	enum vb_a64_result result;
 	uint64_t value;
 	bool ok;
 
@@ -340,6 +361,8 @@ static enum vb_a64_result coprocessor(struct vb_a64 *cpu, uint32_t insn)
 		return cp14(cpu, insn, key, read, rt);
 	if (return_register(cpu, key, read, rt))
 		return VB_A64_OK;
+	if (!read && privileged(cpu) && maintenance(cpu, key, reg(cpu, rt), &result))
+		return result;
 	if (!read) {
 		ok = mcr15(cpu, key, reg(cpu, rt));
 	} else {

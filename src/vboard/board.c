@@ -7,6 +7,10 @@
 #define STEP_WAIT_MS 3000
 #define STOP_WAIT_MS 20000
 #define STEP_TRIES 16
+#define SWEEP_MS 10
+#define SWEEP_MAX_MS 200 /* to make up for at once */
+#define SWEEP_PAGE 4096u
+#define LINE_LIFE_MS 2000 /* a line is looked at that often, and every second time evicted */
 
 uint64_t vb_now_ns(void)
 {
@@ -314,6 +318,79 @@ bool vb_board_recall(const struct vb_board *board, uint32_t key, uint64_t *value
 	return false;
 }
 
+/* Caches -------------------------------------------------------------------------------------------------------- */
+
+static bool caches_on(const struct vb_board *board)
+{
+	return board->qemu.cache.state && board->qemu.cache.state->on;
+}
+
+/* QEMU hears of what it shall execute from now on. The machine is stopped. */
+static void tell_qemu(void *ctx, uint64_t addr, unsigned int len)
+{
+	struct vb_qemu *qemu = ctx;
+
+	(void)vb_qemu_phys_write(qemu, addr, len, qemu->ram + (addr - qemu->ram_base));
+}
+
+void vb_board_describe_caches(
+	struct vb_board *board, uint32_t ctr, uint32_t clidr, uint32_t (*ccsidr)(struct vb_board *board, uint32_t select))
+{
+	struct vb_cache *cache = &board->qemu.cache;
+	unsigned int coherent = clidr >> 24 & 7; /* the level */
+	unsigned int level = coherent ? coherent - 1 : 0;
+
+	if (!cache->state)
+		return;
+	cache->fetched = tell_qemu;
+	cache->ctx = &board->qemu;
+	cache->state->cores = (uint8_t)board->config.cores;
+	cache->state->random = board->config.seed;
+	vb_cache_describe(&cache->state->geometry, ctr, level, coherent ? ccsidr(board, level << 1) : 0);
+}
+
+void vb_board_maintain(struct vb_core *core, enum vb_cache_op op, uint64_t operand)
+{
+	if (caches_on(core->board) && vb_board_pause(core->board))
+		vb_cache_do(&core->board->qemu.cache, op, operand, core->index);
+}
+
+static bool any_runs(const struct vb_board *board)
+{
+	for (unsigned int i = 0; i < board->config.cores; i++)
+		if (running(&board->core[i]))
+			return true;
+	return false;
+}
+
+int vb_board_patience_ms(const struct vb_board *board)
+{
+	return caches_on(board) && any_runs(board) ? SWEEP_MS : -1;
+}
+
+/* Nothing is evicted while no core executes. */
+void vb_board_background(struct vb_board *board)
+{
+	struct vb_qemu *qemu = &board->qemu;
+	uint32_t pages = (uint32_t)(qemu->ram_size / SWEEP_PAGE);
+	uint64_t now = vb_now_ns(), ms = (now - board->swept_ns) / 1000000;
+
+	if (vb_board_patience_ms(board) < 0) {
+		board->swept_ns = now;
+		return;
+	}
+	if (ms < SWEEP_MS)
+		return;
+	board->swept_ns = now;
+	ms = ms < SWEEP_MAX_MS ? ms : SWEEP_MAX_MS;
+	for (uint64_t i = 0; i < pages * ms / LINE_LIFE_MS; i++) {
+		uint64_t addr = qemu->ram_base + (uint64_t)vb_cache_random(&qemu->cache, pages) * SWEEP_PAGE;
+
+		if (!vb_cache_is_written(&qemu->cache, addr, SWEEP_PAGE) || vb_board_pause(board))
+			vb_cache_sweep(&qemu->cache, addr, SWEEP_PAGE);
+	}
+}
+
 /* Buses --------------------------------------------------------------------------------------------------------- */
 
 bool vb_board_in_ram(const struct vb_board *board, uint64_t addr, unsigned int len)
@@ -337,7 +414,23 @@ bool vb_board_phys_read(struct vb_board *board, uint64_t addr, unsigned int len,
 
 bool vb_board_phys_write(struct vb_board *board, uint64_t addr, unsigned int len, uint64_t value)
 {
-	return vb_board_pause(board) && vb_qemu_phys_write(&board->qemu, addr, len, &value);
+	if (!vb_board_pause(board))
+		return false;
+	if (caches_on(board) && vb_board_in_ram(board, addr, len)) {
+		vb_cache_store(&board->qemu.cache, addr, len, &value);
+		return true;
+	}
+	return vb_qemu_phys_write(&board->qemu, addr, len, &value);
+}
+
+/* Memory has a copy of its own from the first time that somebody looks at it. */
+static bool bypasses_caches(struct vb_board *board)
+{
+	if (!board->qemu.cache.state)
+		return false;
+	if (!caches_on(board) && vb_board_pause(board))
+		vb_cache_begin(&board->qemu.cache);
+	return caches_on(board);
 }
 
 static enum vb_bus_result memory_read(void *ctx, uint64_t addr, unsigned int len, uint32_t *ret)
@@ -347,7 +440,10 @@ static enum vb_bus_result memory_read(void *ctx, uint64_t addr, unsigned int len
 	if (board->config.secure_memory || !vb_board_in_ram(board, addr, len))
 		return VB_BUS_FAULT;
 	*ret = 0;
-	memcpy(ret, board->qemu.ram + (addr - board->qemu.ram_base), len);
+	if (bypasses_caches(board))
+		vb_cache_read(&board->qemu.cache, addr, len, ret);
+	else
+		memcpy(ret, board->qemu.ram + (addr - board->qemu.ram_base), len);
 	return VB_BUS_OK;
 }
 
@@ -358,7 +454,13 @@ static enum vb_bus_result memory_write(void *ctx, uint64_t addr, unsigned int le
 	if (board->config.secure_memory || !vb_board_in_ram(board, addr, len))
 		return VB_BUS_FAULT;
 	board->memory_stops += board->qemu.running; /* QEMU must hear of it, lest it run the code that was there */
-	return vb_board_phys_write(board, addr, len, value) ? VB_BUS_OK : VB_BUS_FAULT;
+	if (!vb_board_pause(board))
+		return VB_BUS_FAULT;
+	if (bypasses_caches(board)) {
+		vb_cache_write(&board->qemu.cache, addr, len, &value);
+		return VB_BUS_OK;
+	}
+	return vb_qemu_phys_write(&board->qemu, addr, len, &value) ? VB_BUS_OK : VB_BUS_FAULT;
 }
 
 /* The core whose component addr lies in. */
@@ -464,4 +566,6 @@ void vb_board_reset(struct vb_board *board)
 	}
 	board->qemu.thread = -1;
 	board->points_stale = true;
+	if (board->qemu.cache.state)
+		vb_cache_end(&board->qemu.cache);
 }

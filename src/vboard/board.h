@@ -18,7 +18,8 @@
 /*
  * The system on chip: QEMU's cores and RAM behind a debug port.
  *
- *     AP 0  AHB-AP  physical memory: the guest's RAM; everything else answers with a bus error
+ *     AP 0  AHB-AP  physical memory: the guest's RAM, coherent with the caches unless told otherwise; everything else
+ *                   answers with a bus error
  *     AP 1  APB-AP  0x80000000 ROM table
  *                   Armv7: 0x80010000 + n * 0x2000 core n's debug registers
  *                   Armv8: 0x80010000 + n * 0x100000 core n's debug registers, 0x80020000 + n * 0x100000 its CTI
@@ -142,6 +143,8 @@ struct vb_board_config {
 	bool clock_runs;
 	bool hold_reset;
 	bool strict_dcps; /* DCPSx leaves SPSR_ELx UNKNOWN */
+	bool incoherent; /* the MEM-AP bypasses the cores' caches; see cache.h. It needs the plugin. */
+	unsigned int seed; /* of what chance evicts; 0: the usual */
 };
 
 struct vb_board {
@@ -161,6 +164,7 @@ struct vb_board {
 	bool points_stale;
 	int step_flags;
 	uint64_t steps, missed_hits, memory_stops;
+	uint64_t swept_ns; /* when lines were last evicted */
 	bool link_down; /* the cable is unplugged: no clock comes, TDO floats high */
 	uint64_t queue_runs; /* as the fronts' drivers mark them */
 };
@@ -174,6 +178,11 @@ void vb_board_poll(struct vb_board *board);
 
 /* Lets everything run that should. */
 void vb_board_settle(struct vb_board *board);
+
+/* What goes on by itself in the meantime: lines of caches are evicted. To be called after so many milliseconds at the
+ * latest; -1: not at all. */
+void vb_board_background(struct vb_board *board);
+int vb_board_patience_ms(const struct vb_board *board);
 
 /* Stops the virtual machine (not the cores, in the debugger's eyes). */
 bool vb_board_pause(struct vb_board *board);
@@ -199,6 +208,13 @@ void vb_board_want(struct vb_board *board, size_t *count, const uint64_t *addrs,
 bool vb_board_in_ram(const struct vb_board *board, uint64_t addr, unsigned int len);
 bool vb_board_phys_read(struct vb_board *board, uint64_t addr, unsigned int len, uint64_t *value);
 bool vb_board_phys_write(struct vb_board *board, uint64_t addr, unsigned int len, uint64_t value);
+
+/* Cache maintenance that a halted core is told. */
+void vb_board_maintain(struct vb_core *core, enum vb_cache_op op, uint64_t operand);
+
+/* How the caches are made: CTR, CLIDR; ccsidr gives CCSIDR of CSSELR's value, or 0. */
+void vb_board_describe_caches(
+	struct vb_board *board, uint32_t ctr, uint32_t clidr, uint32_t (*ccsidr)(struct vb_board *board, uint32_t select));
 
 void vb_board_remember(struct vb_board *board, uint32_t key, uint64_t value);
 bool vb_board_recall(const struct vb_board *board, uint32_t key, uint64_t *value);

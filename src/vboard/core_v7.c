@@ -513,6 +513,11 @@ static bool core_vfp_write(void *ctx, unsigned int index, uint64_t value)
 		vb_qemu_write_reg(&core->board->qemu, core->index, number, value, bytes);
 }
 
+static void core_cache(void *ctx, enum vb_cache_op op, uint64_t operand)
+{
+	vb_board_maintain(ctx, op, operand);
+}
+
 static const struct vb_arm32_ops arm32_ops = {
 	.fetch = core_fetch,
 	.fetch_bank = core_fetch_bank,
@@ -523,6 +528,7 @@ static const struct vb_arm32_ops arm32_ops = {
 	.sys_operation = core_sys_operation,
 	.phys_read = core_phys_read,
 	.phys_write = core_phys_write,
+	.cache = core_cache,
 	.dtr_read = core_dtr_read,
 	.dtr_write = core_dtr_write,
 	.dscr = core_dscr,
@@ -648,6 +654,13 @@ static void commit(struct vb_core *core)
 
 /* Identification ------------------------------------------------------------------------------------------------ */
 
+static uint32_t ccsidr_of(struct vb_board *board, uint32_t select)
+{
+	uint64_t value;
+
+	return vb_board_recall(board, KEY_CCSIDR_OF(select), &value) ? (uint32_t)value : 0;
+}
+
 static bool identify(struct vb_board *board, struct vb_v7_config *config)
 {
 	struct vb_core *core = &board->core[0];
@@ -675,6 +688,7 @@ static bool identify(struct vb_board *board, struct vb_v7_config *config)
 	}
 	if (!core_sys_operation(core, VB_SYS_CSSELR, 0))
 		return false;
+	vb_board_describe_caches(board, plain_read(core, "CTR", 0), plain_read(core, "CLIDR", 0), ccsidr_of);
 	config->part = config->cpuid[0] >> 4 & 0xfff;
 	config->part_revision = config->cpuid[0] >> 20 & 0xf;
 	core->have_entry = false;

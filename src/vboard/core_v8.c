@@ -31,6 +31,8 @@
 #define INSN_MSR_SP_EL0 0xd5184100u
 #define KEY_CCSIDR_OF(select) (VB_A64_CCSIDR_EL1 | ((select) + 1) << 16) /* a key of the constants only */
 #define KEY_MPIDR VB_A64_KEY(3, 0, 0, 0, 5)
+#define KEY_CTR VB_A64_KEY(3, 3, 0, 0, 1)
+#define KEY_CLIDR VB_A64_KEY(3, 1, 0, 0, 1)
 #define KEY_OSLSR VB_A64_KEY(2, 0, 1, 1, 4)
 #define MAX_EL 2
 #define SYNDROMES 4
@@ -273,21 +275,27 @@ static bool executable(struct vb_core *core, unsigned int el, uint64_t va, uint6
 	return ok;
 }
 
-/* Where a word can be executed at the exception level that regs say: in front of it, or the vectors. */
+/*
+ * Where a word can be executed at the exception level that regs say: in front of it, or the vectors. With caches the
+ * vectors come first, since QEMU looks anew at what it has written a word to, as an instruction cache does not.
+ */
 static bool find_scratch(struct vb_core *core, const struct vb_qemu_a64 *regs, uint64_t *va, uint64_t *pa)
 {
 	unsigned int el = PSTATE_EL(regs->pstate);
 	uint64_t sctlr = plain_read(core, el == 2 ? VB_A64_SCTLR_EL2 : VB_A64_SCTLR_EL1);
+	uint64_t places[2] = {regs->pc & ~3ull, plain_read(core, el == 2 ? VB_A64_KEY(3, 4, 12, 0, 0) : VB_A64_VBAR_EL1)};
+	bool vectors_first = core->board->config.incoherent;
 
-	*va = regs->pc & ~3ull;
+	*va = places[0];
 	if (!(sctlr & SCTLR_M)) {
 		*va = vb_board_in_ram(core->board, *va, 4) ? *va : core->board->qemu.ram_base;
 		*pa = *va;
 		return true;
 	}
+	*va = places[vectors_first];
 	if (executable(core, el, *va, pa))
 		return true;
-	*va = plain_read(core, el == 2 ? VB_A64_KEY(3, 4, 12, 0, 0) : VB_A64_VBAR_EL1);
+	*va = places[!vectors_first];
 	return executable(core, el, *va, pa);
 }
 
@@ -601,6 +609,11 @@ static bool core_simd_write(void *ctx, unsigned int index, const uint64_t value[
 		vb_qemu_write_vector(&core->board->qemu, core->index, number, value);
 }
 
+static void core_cache(void *ctx, enum vb_cache_op op, uint64_t operand)
+{
+	vb_board_maintain(ctx, op, operand);
+}
+
 static const struct vb_a64_ops a64_ops = {
 	.fetch = core_fetch,
 	.sys_read = core_sys_read,
@@ -608,6 +621,7 @@ static const struct vb_a64_ops a64_ops = {
 	.sys_operation = core_sys_operation,
 	.phys_read = core_phys_read,
 	.phys_write = core_phys_write,
+	.cache = core_cache,
 	.dtr_read = core_dtr_read,
 	.dtr_write = core_dtr_write,
 	.edscr = core_edscr,
@@ -760,6 +774,13 @@ static bool constant(struct vb_core *core, uint32_t key, uint64_t *value)
 	return true;
 }
 
+static uint32_t ccsidr_of(struct vb_board *board, uint32_t select)
+{
+	uint64_t value;
+
+	return vb_board_recall(board, KEY_CCSIDR_OF(select), &value) ? (uint32_t)value : 0;
+}
+
 static bool identify(struct vb_board *board, struct vb_v8_config *config)
 {
 	struct vb_core *core = &board->core[0];
@@ -781,6 +802,7 @@ static bool identify(struct vb_board *board, struct vb_v8_config *config)
 	}
 	if (!core_sys_operation(core, VB_A64_CSSELR_EL1, 0))
 		return false;
+	vb_board_describe_caches(board, (uint32_t)plain_read(core, KEY_CTR), (uint32_t)plain_read(core, KEY_CLIDR), ccsidr_of);
 	config->midr = (uint32_t)midr;
 	config->has_el2 = true; /* QEMU keeps EL3 to itself; the cores have it */
 	config->has_el3 = true;
@@ -922,7 +944,6 @@ static bool trap_hlt(struct vb_core *core, uint32_t insn)
 	return true;
 }
 
-/* MSR to DBGBVRn_EL1 and such: QEMU's registers are not the debugger's. */
 static bool trap_debug_write(struct vb_core *core, uint32_t insn)
 {
 	unsigned int rt = insn & 31;

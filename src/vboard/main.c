@@ -121,6 +121,8 @@ static const char usage[] =
 	"  --clock-runs         the guest's clock runs on while its cores are halted\n"
 	"  --hold-reset         the cores are held in reset\n"
 	"  --strict-dcps        Armv8: DCPSx leaves SPSR_ELx UNKNOWN, as the architecture allows and the cores do not\n"
+	"  --incoherent[=SEED]  the MEM-AP bypasses the cores' data caches: it reads what they have written only when it was\n"
+	"                       cleaned or evicted, and they read what it has written only after they invalidated it\n"
 	"  --no-traps           for a QEMU that takes no plugins: HLT and BKPT never halt, cores are never off\n"
 	"  --qemu PATH          the qemu-system-arm or qemu-system-aarch64 to run\n"
 	"  --quiet              no complaints about what the debugger does\n"
@@ -161,6 +163,7 @@ enum {
 	OPT_CLOCK_RUNS,
 	OPT_HOLD_RESET,
 	OPT_STRICT_DCPS,
+	OPT_INCOHERENT,
 	OPT_NO_TRAPS,
 	OPT_QEMU,
 	OPT_QUIET,
@@ -191,6 +194,7 @@ static const struct option long_options[] = {
 	{"clock-runs", no_argument, NULL, OPT_CLOCK_RUNS},
 	{"hold-reset", no_argument, NULL, OPT_HOLD_RESET},
 	{"strict-dcps", no_argument, NULL, OPT_STRICT_DCPS},
+	{"incoherent", optional_argument, NULL, OPT_INCOHERENT},
 	{"no-traps", no_argument, NULL, OPT_NO_TRAPS},
 	{"qemu", required_argument, NULL, OPT_QEMU},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -255,6 +259,10 @@ static void parse_option(struct options *o, int c)
 	case OPT_CLOCK_RUNS: o->board.clock_runs = true; break;
 	case OPT_HOLD_RESET: o->board.hold_reset = true; break;
 	case OPT_STRICT_DCPS: o->board.strict_dcps = true; break;
+	case OPT_INCOHERENT:
+		o->board.incoherent = true;
+		o->board.seed = optarg ? number("incoherent", optarg, 1, 1000000000) : 0;
+		break;
 	case OPT_NO_TRAPS: o->no_traps = true; break;
 	case OPT_QEMU: o->qemu = optarg; break;
 	case OPT_QUIET: o->quiet = true; break;
@@ -281,6 +289,8 @@ static void parse_options(int argc, char **argv)
 		die("%s: unexpected argument; see --help", argv[optind]);
 	if (!o->board.qemu.kernel && !o->bare)
 		die("no guest: give --kernel FILE, or --bare for a board without one");
+	if (o->board.incoherent && o->no_traps)
+		die("--incoherent needs what --no-traps does without");
 	if (o->board.qemu.kernel && o->bare)
 		die("--kernel and --bare exclude each other");
 	if (!o->bitbang && !o->vdebug && !o->cmsis_dap)
@@ -331,6 +341,7 @@ static void prepare_cpu(struct options *o)
 	qemu->irqs = machine->irqs;
 	qemu->a64 = o->cpu->kind == &vb_core_kind_v8;
 	qemu->plugin = o->no_traps ? NULL : find_plugin();
+	qemu->incoherent = o->board.incoherent;
 	o->board.kind = o->cpu->kind;
 	o->board.rom_part = o->cpu->rom_part;
 }
@@ -556,7 +567,7 @@ static bool turn(int signal_fd)
 	n = watch(fds, n, app.control_fd > 0 ? app.control_fd : -1);
 	for (unsigned int i = 0; i < MAX_CONTROL; i++)
 		n = watch(fds, n, app.clients[i].fd > 0 ? app.clients[i].fd : -1);
-	if (poll(fds, n, -1) < 0 && errno != EINTR)
+	if (poll(fds, n, vb_board_patience_ms(&app.board)) < 0 && errno != EINTR)
 		die("poll: %s", strerror(errno));
 	if (ready(fds, n, signal_fd))
 		return false;
@@ -568,6 +579,7 @@ static bool turn(int signal_fd)
 	for (unsigned int i = 0; i < MAX_CONTROL; i++)
 		if (app.clients[i].fd > 0 && ready(fds, n, app.clients[i].fd))
 			serve_control(&app.clients[i]);
+	vb_board_background(&app.board);
 	vb_board_settle(&app.board);
 	if (app.board.qemu.dead && !vb_qemu_powered_off(&app.board.qemu))
 		die("%s", app.board.qemu.error[0] ? app.board.qemu.error : "QEMU has ended");

@@ -20,6 +20,7 @@
 #define A64_BYTES (33 * 8 + 4) /* x0-x30, sp, pc, cpsr */
 #define MAX_STATE (1 << 20)
 #define REPLY_TIMEOUT_MS 20000
+#define NO_FDS .fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .memory_fd = -1, .cache_fd = -1
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct vb_qemu *qemu, const char *format, ...)
 {
@@ -791,17 +792,38 @@ static bool make_memory(struct vb_qemu *qemu, unsigned int mib)
 	return true;
 }
 
-static bool make_trap_page(struct vb_qemu *qemu)
+/* Memory that QEMU's plugin maps too, all zero; null if there is none. */
+static void *make_shared(struct vb_qemu *qemu, const char *name, uint64_t size, int *fd)
 {
 	void *map;
 
-	qemu->traps_fd = memfd_create("traps", 0);
-	if (qemu->traps_fd < 0 || ftruncate(qemu->traps_fd, sizeof(*qemu->traps)))
-		return fail(qemu, "no memory to share with QEMU's plugin: %s", strerror(errno));
-	map = mmap(NULL, sizeof(*qemu->traps), PROT_READ | PROT_WRITE, MAP_SHARED, qemu->traps_fd, 0);
-	if (map == MAP_FAILED)
-		return fail(qemu, "cannot map what is shared with QEMU's plugin: %s", strerror(errno));
-	qemu->traps = map;
+	*fd = memfd_create(name, 0);
+	if (*fd < 0 || ftruncate(*fd, (off_t)size)) {
+		fail(qemu, "no memory to share with QEMU's plugin: %s", strerror(errno));
+		return NULL;
+	}
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (map != MAP_FAILED)
+		return map;
+	fail(qemu, "cannot map what is shared with QEMU's plugin: %s", strerror(errno));
+	return NULL;
+}
+
+/* What memory holds where the MEM-AP bypasses the caches. */
+static bool make_cache(struct vb_qemu *qemu)
+{
+	qemu->cache = (struct vb_cache){.core = qemu->ram, .base = qemu->ram_base, .size = qemu->ram_size};
+	qemu->cache.memory = make_shared(qemu, "memory", qemu->ram_size, &qemu->memory_fd);
+	if (qemu->cache.memory)
+		qemu->cache.state = make_shared(qemu, "caches", sizeof(*qemu->cache.state), &qemu->cache_fd);
+	return qemu->cache.state;
+}
+
+static bool make_trap_page(struct vb_qemu *qemu)
+{
+	qemu->traps = make_shared(qemu, "traps", sizeof(*qemu->traps), &qemu->traps_fd);
+	if (!qemu->traps)
+		return false;
 	for (unsigned int i = 0; i < VB_TRAP_CPUS; i++)
 		qemu->traps->cpu[i].pass = VB_TRAP_NO_PASS;
 	return true;
@@ -815,7 +837,7 @@ struct child_fds {
 static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *config, const struct child_fds *fds,
 	pid_t parent)
 {
-	char smp[16], memory[32], backend[96], gdb[64], qmp[64], plugin[PATH_MAX + 16];
+	char smp[16], memory[32], backend[96], gdb[64], qmp[64], plugin[PATH_MAX + 128];
 	const char *argv[48];
 	sigset_t none;
 	size_t n = 0;
@@ -851,7 +873,12 @@ static void exec_qemu(const struct vb_qemu *qemu, const struct vb_qemu_config *c
 		argv[n++] = config->append;
 	}
 	if (config->plugin) {
-		snprintf(plugin, sizeof(plugin), "%s,page=%d", config->plugin, qemu->traps_fd);
+		int len = snprintf(plugin, sizeof(plugin), "%s,page=%d", config->plugin, qemu->traps_fd);
+
+		if (qemu->cache.state)
+			snprintf(plugin + len, sizeof(plugin) - (size_t)len, ",cache=%d:%d:%d:%llx:%llx", qemu->cache_fd,
+				qemu->ram_fd, qemu->memory_fd, (unsigned long long)qemu->ram_base,
+				(unsigned long long)qemu->ram_size);
 		argv[n++] = "-plugin";
 		argv[n++] = plugin;
 	}
@@ -929,9 +956,11 @@ bool vb_qemu_start(struct vb_qemu *qemu, const struct vb_qemu_config *config)
 {
 	bool ok;
 
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .thread = -1,
-		.ram_base = config->ram_base, .irqs = config->irqs, .a64 = config->a64};
-	ok = make_memory(qemu, config->ram_mib) && (!config->plugin || make_trap_page(qemu)) && spawn(qemu, config);
+	*qemu = (struct vb_qemu){
+		NO_FDS, .thread = -1, .ram_base = config->ram_base, .irqs = config->irqs, .a64 = config->a64,
+	};
+	ok = make_memory(qemu, config->ram_mib) && (!config->plugin || make_trap_page(qemu)) &&
+		(!config->incoherent || make_cache(qemu)) && spawn(qemu, config);
 	if (ok && !synchronise(qemu))
 		ok = fail(qemu, "QEMU ended before it began (see its message above)");
 	ok = ok && qmp_command(qemu, "{'execute':'qmp_capabilities'}") && read_description(qemu) &&
@@ -978,5 +1007,13 @@ void vb_qemu_end(struct vb_qemu *qemu)
 		munmap(qemu->traps, sizeof(*qemu->traps));
 	if (qemu->traps_fd > 0)
 		close(qemu->traps_fd);
-	*qemu = (struct vb_qemu){.fd = -1, .qmp_fd = -1, .ram_fd = -1, .state_fd = -1, .traps_fd = -1, .dead = true};
+	if (qemu->cache.memory)
+		munmap(qemu->cache.memory, qemu->ram_size);
+	if (qemu->cache.state)
+		munmap(qemu->cache.state, sizeof(*qemu->cache.state));
+	if (qemu->memory_fd > 0)
+		close(qemu->memory_fd);
+	if (qemu->cache_fd > 0)
+		close(qemu->cache_fd);
+	*qemu = (struct vb_qemu){NO_FDS, .dead = true};
 }

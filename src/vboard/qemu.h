@@ -2,6 +2,7 @@
 #ifndef OPENST_VBOARD_QEMU_H
 #define OPENST_VBOARD_QEMU_H
 
+#include "vboard/cache.h"
 #include "vboard/trap.h"
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct vb_qemu_config {
 	const char *serial; /* the console: QEMU's -chardev argument, with id=console */
 	const char *plugin; /* trap_plugin.c's file, without a comma in its name; or null: nothing is trapped */
 	bool icount;
+	bool incoherent; /* a second copy of RAM, which the plugin knows of */
 };
 
 /* One register of the stub's target description. */
@@ -70,6 +72,8 @@ struct vb_qemu {
 	uint64_t ram_base, ram_size;
 	struct vb_trap_page *traps; /* shared with the plugin; null without one */
 	int traps_fd;
+	struct vb_cache cache; /* shared with the plugin; its state is null if memory has no copy of its own */
+	int memory_fd, cache_fd;
 	int qmp_fd; /* its monitor's */
 	int state_fd; /* where it saves its state to */
 	char error[192];

@@ -44,6 +44,16 @@ uint64_t cpu_get_phys_page_debug(void *cpu, uint64_t va) __attribute__((weak));
 void *cpu_physical_memory_map(uint64_t addr, uint64_t *len, bool is_write) __attribute__((weak));
 void cpu_physical_memory_unmap(void *buffer, uint64_t len, bool is_write, uint64_t access_len) __attribute__((weak));
 
+/* The guest's clock where it counts instructions. */
+#define TIMERS_WORDS 12
+extern int use_icount __attribute__((weak));
+extern int64_t timers_state[TIMERS_WORDS] __attribute__((weak));
+int64_t icount_get(void) __attribute__((weak));
+int64_t icount_get_raw(void) __attribute__((weak));
+void icount_account_warp_timer(void) __attribute__((weak));
+void *qemu_add_vm_change_state_handler(void (*callback)(void *opaque, bool running, int state), void *opaque)
+	__attribute__((weak));
+
 /* How QEMU stops a core at a breakpoint. */
 #define RUN_STATE_DEBUG 0
 void *qemu_get_cpu(int index) __attribute__((weak));
@@ -236,6 +246,55 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	}
 }
 
+/* Time that counts instructions -------------------------------------------------------------------------------- */
+
+/*
+ * The guest's time is the number of its instructions, and a bias: the time that it has waited for interrupts. QEMU takes
+ * a core that a breakpoint has stopped for one that waits, until the machine stands still and after it goes on, so that
+ * each stop adds real time to the bias. It is made what it was before, then. Where it is in QEMU's memory its value tells.
+ */
+static struct {
+	int64_t *place, bias;
+	bool stopped; /* at a breakpoint, or the like */
+} guest_time;
+
+static int64_t *find_bias(int64_t bias)
+{
+	int64_t *found = NULL;
+
+	for (unsigned int i = 0; i < TIMERS_WORDS; i++) {
+		if (timers_state[i] != bias)
+			continue;
+		if (found)
+			return NULL;
+		found = &timers_state[i];
+	}
+	return found;
+}
+
+static void state_changed(void *opaque, bool running, int state)
+{
+	(void)opaque;
+	if (!use_icount)
+		return;
+	if (!running) {
+		guest_time.bias = icount_get() - icount_get_raw();
+		guest_time.stopped = state == RUN_STATE_DEBUG;
+		if (!guest_time.place && guest_time.bias)
+			guest_time.place = find_bias(guest_time.bias);
+	} else if (guest_time.stopped && guest_time.place) {
+		icount_account_warp_timer();
+		__atomic_store_n(guest_time.place, guest_time.bias, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void watch_time(void)
+{
+	if (&use_icount && timers_state && icount_get && icount_get_raw && icount_account_warp_timer &&
+		qemu_add_vm_change_state_handler)
+		(void)qemu_add_vm_change_state_handler(state_changed, NULL);
+}
+
 /* FD:FD:FD:BASE:SIZE of the caches' state, the cores' RAM, and what memory holds. */
 static bool open_cache(const char *text)
 {
@@ -280,5 +339,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 	if (page == MAP_FAILED || (argc == 2 && !open_cache(argv[1])))
 		return 1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	watch_time();
 	return 0;
 }

@@ -40,7 +40,7 @@ static uint32_t add(uint32_t info, int32_t pid, uint32_t nr, const uint64_t *pay
 {
 	uint32_t pos = head;
 
-	put64(pos, (uint64_t)(info | (3 + n)) << 32 | ost_stub_stamp(pos, KEY));
+	put64(pos, (uint64_t)(info | OST_RECORD_INFO(3 + n, 0, 0, 0)) << 32 | ost_stub_stamp(pos, KEY));
 	put64(pos + 8, (uint64_t)nr << 32 | (uint32_t)pid);
 	put64(pos + 16, 1000 + pos);
 	for (unsigned int i = 0; i < n; i++)
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(everything_in_one)
 {
 	uint64_t payload[] = {
-		0x0000000200000001, 3, 42, 0x7ff0,
+		42, 0x0000000200000001, 3, 0x7ff0,
 		(uint64_t)5 << 32 | OST_EXTENT_WORD(5, OST_EXTENT_STRING, 1), 0x6f6c6c6568,
 		(uint64_t)16 << 32 | OST_EXTENT_WORD(0, OST_EXTENT_FAULT, OST_EXTENT_ADDR), 0x8000,
 	};
@@ -238,8 +238,8 @@ END_TEST
 static const struct {
 	uint32_t off, xor;
 } breaks[] = {
-	{ 4, 0x000fff }, { 4, 0x7000 }, { 4, 0x10000 }, { 4, 0xe0000 }, { 4, OST_RECORD_LOST }, { 4, OST_RECORD_SP },
-	{ 4, 0x80000000 }, { 4, 4 }, { 11, 0x80 }, { 36, 2 }, { 32, 0xff00 }, { 35, 0x40 },
+	{ 4, 0xfff0000 }, { 4, 0x1c }, { 4, 2 }, { 4, 0x380 }, { 4, OST_RECORD_LOST }, { 4, OST_RECORD_SP },
+	{ 4, 0x80000000 }, { 4, 0x4000 }, { 4, 0x40000 }, { 11, 0x80 }, { 36, 2 }, { 32, 0xff00 }, { 35, 0x40 },
 };
 
 /* Committed and wrong: the next is found, and it is said what was passed over. */

@@ -36,6 +36,11 @@ static uint32_t stub_mpidr(void)
 	return 0x80000000 | machine_core << 8;
 }
 
+static void stub_publish(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
 static void stub_pause(void)
 {
 	pauses++;
@@ -195,7 +200,8 @@ static void teardown(void)
 
 static void hit(struct task *task, uint32_t kind, uint32_t abi)
 {
-	stub_hit(ctl, pt_regs, OST_HOOK(kind, abi), (const uint8_t *)task);
+	/* arm64 has no pt_regs for a new task's hook */
+	stub_hit(ctl, kind == OST_STUB_CHILD ? NULL : pt_regs, OST_HOOK(kind, abi), (const uint8_t *)task);
 }
 
 static void enter(struct task *task, uint32_t nr, uintptr_t a, uintptr_t b, uintptr_t c)
@@ -467,12 +473,123 @@ START_TEST(follow)
 	ck_assert_uint_eq(seen[1].task, (uintptr_t)&sh);
 	ck_assert_int_eq(kind_at(3, OST_STUB_CHILD)->pid, 102);
 	ck_assert(ctl->maybe[101]);
-	ck_assert(!find_tgid(ctl, 103));
+	ck_assert(!find_tgid(ctl, 103, 103));
 	enter(&thread, EXIT_GROUP, 0, 0, 0);
-	ck_assert(!find_tgid(ctl, 101));
+	ck_assert(!find_tgid(ctl, 101, 101));
 	ctl->flags &= ~OST_STUB_FOLLOW;
 	hit(&child, OST_STUB_CHILD, 1);
-	ck_assert(!find_tgid(ctl, 101));
+	ck_assert(!find_tgid(ctl, 101, 101));
+}
+END_TEST
+
+/* In the hook of a new task the scheduler is not through with the one before: a full ring must not schedule there. */
+static void scheduled(void)
+{
+	ck_assert_msg(0, "schedule() in the hook of a new task");
+}
+
+START_TEST(child_waits)
+{
+	struct task child = { 101, 101, "sh", &sh };
+
+	ctl->flags |= OST_STUB_ALL | OST_STUB_LOSSLESS;
+	ctl->schedule = (uintptr_t)scheduled;
+	ctl->ring_size = 64;
+	ck_assert(!ost_failed(ost_ring_init(&ring, 64, KEY, 0)));
+	ctl->head = 64;
+	hit(&child, OST_STUB_CHILD, 1);
+	ck_assert_uint_gt(pauses, 0);
+	ck_assert_uint_eq(ctl->lost[0], 1);
+	ck_assert_uint_eq(ctl->head, 64);
+	ctl->head = 0;
+}
+END_TEST
+
+/* A writer that is held lets others run, with interrupts on, wherever the record's sort. */
+static unsigned int schedules, with_irqs;
+
+static void schedule_once(void)
+{
+	schedules++;
+	with_irqs += irqs_on;
+	drain();
+}
+
+START_TEST(held_schedules)
+{
+	ctl->flags |= OST_STUB_ALL | OST_STUB_LOSSLESS;
+	ctl->schedule = (uintptr_t)schedule_once;
+	ctl->ring_size = 128;
+	ck_assert(!ost_failed(ost_ring_init(&ring, 128, KEY, 0)));
+	schedules = with_irqs = 0;
+	for (unsigned int i = 0; i < 50; i++) {
+		enter(&sh, i % 2 ? OPENAT : GETPPID, 0, (uintptr_t)"/a", 0);
+		leave_call(&sh, 0);
+	}
+	drain();
+	ck_assert_uint_gt(schedules, 10);
+	ck_assert_uint_eq(schedules, with_irqs);
+	ck_assert_uint_eq(n_seen, 101);
+	ck_assert_uint_eq(ctl->lost[0], 0);
+}
+END_TEST
+
+/* Renamed, or another task of that pid: told again, before what it does next. And not without need. */
+START_TEST(identities)
+{
+	struct task task = { 300, 300, "one", &sh }, reused = { 300, 300, "two", &sh };
+	struct task neighbour = { 300 + OST_STUB_IDENTS, 300 + OST_STUB_IDENTS, "two", &sh };
+
+	ctl->flags |= OST_STUB_ALL;
+	enter(&task, GETPPID, 0, 0, 0);
+	leave_call(&task, 0);
+	strcpy(task.comm, "two");
+	leave_call(&task, 0);
+	enter(&task, GETPPID, 0, 0, 0);
+	enter(&reused, GETPPID, 0, 0, 0);
+	enter(&neighbour, GETPPID, 0, 0, 0);
+	enter(&reused, GETPPID, 0, 0, 0);
+	memcpy(reused.comm, "two\0\0\0\0\0\0\0\0\0\0\0x", 16);
+	enter(&reused, GETPPID, 0, 0, 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 14);
+	ck_assert_str_eq(kind_at(0, OST_STUB_IDENT)->comm, "one");
+	kind_at(2, OST_STUB_EXIT);
+	ck_assert_str_eq(kind_at(3, OST_STUB_IDENT)->comm, "two");
+	kind_at(4, OST_STUB_EXIT);
+	kind_at(5, OST_STUB_ENTRY);
+	ck_assert_uint_eq(kind_at(6, OST_STUB_IDENT)->task, (uintptr_t)&reused);
+	ck_assert_int_eq(kind_at(8, OST_STUB_IDENT)->pid, 300 + OST_STUB_IDENTS);
+	ck_assert_int_eq(kind_at(10, OST_STUB_IDENT)->pid, 300);
+	kind_at(12, OST_STUB_IDENT);
+}
+END_TEST
+
+/* Both ways to a record make the same ones, at any place of the ring, with positions that wrap. */
+START_TEST(both_ways)
+{
+	static const uint32_t numbers[] = { GETPPID, 3 };
+	struct ost_ring_record *plain;
+	struct ost_plan_call three = { 3, 0, 0, 0 };
+
+	plan(3, three, &(struct ost_plan_op){ 0 });
+	ctl->flags |= OST_STUB_ALL;
+	ctl->ring_size = 1024;
+	ctl->head = ctl->tail = 0xfffff000;
+	ck_assert(!ost_failed(ost_ring_init(&ring, 1024, KEY, ctl->tail)));
+	for (unsigned int i = 0; i < 500; i++) {
+		n_seen = 0;
+		ctl->flags ^= OST_STUB_CLEAN;		/* with it, never the short way */
+		enter(&sh, numbers[i / 2 % 2], 11, 12, 13);
+		leave_call(&sh, -(long)i);
+		drain();
+		plain = &seen[n_seen - 2];
+		ck_assert_uint_eq(plain->nr, numbers[i / 2 % 2]);
+		ck_assert_uint_eq(plain->args, i / 2 % 2 ? 3 : 0);
+		ck_assert_uint_eq(plain->arg[2], i / 2 % 2 ? 13 : 0);
+		ck_assert_int_eq((int64_t)plain[1].ret, -(int64_t)i);
+		ck_assert_int_eq(plain[1].pid, 100);
+	}
 }
 END_TEST
 
@@ -483,11 +600,11 @@ START_TEST(full_table)
 		insert_tgid(ctl, i * OST_STUB_TGIDS);
 	ck_assert_uint_eq(ctl->follow_lost, 4);
 	for (uint32_t i = 1; i <= 16; i++)
-		ck_assert(find_tgid(ctl, i * OST_STUB_TGIDS));
+		ck_assert(find_tgid(ctl, i * OST_STUB_TGIDS, i * OST_STUB_TGIDS));
 	remove_tgid(ctl, 3 * OST_STUB_TGIDS);
-	ck_assert(find_tgid(ctl, 16 * OST_STUB_TGIDS));
+	ck_assert(find_tgid(ctl, 16 * OST_STUB_TGIDS, 16 * OST_STUB_TGIDS));
 	insert_tgid(ctl, 30 * OST_STUB_TGIDS);
-	ck_assert(find_tgid(ctl, 30 * OST_STUB_TGIDS));
+	ck_assert(find_tgid(ctl, 30 * OST_STUB_TGIDS, 30 * OST_STUB_TGIDS));
 }
 END_TEST
 
@@ -543,6 +660,18 @@ START_TEST(compat)
 	ck_assert_uint_eq(seen[1].args, 7);
 	ck_assert_uint_eq(seen[1].arg[0], 0xfffffffe);
 	ck_assert_int_eq((int64_t)kind_at(2, OST_STUB_EXIT)->ret, -2);
+	/* with a plan: an odd number of arguments of 32 bits, by the short way */
+	ctl->plan[1] = (uintptr_t)blob;
+	plan(4, (struct ost_plan_call){ 3, 0, 0, 0 }, &(struct ost_plan_op){ 0 });
+	pt_regs[1] = 0xffffffff00000000;
+	hit(&sh, OST_STUB_ENTRY, 2);
+	hit(&sh, OST_STUB_EXIT, 2);
+	drain();
+	ck_assert_uint_eq(kind_at(3, OST_STUB_ENTRY)->args, 3);
+	ck_assert_uint_eq(seen[3].arg[0], 0xfffffffe);
+	ck_assert_uint_eq(seen[3].arg[1], 0);
+	ck_assert_uint_eq(seen[3].arg[2], 0xffffffff);
+	ck_assert_int_eq((int64_t)kind_at(4, OST_STUB_EXIT)->ret, -2);
 }
 END_TEST
 
@@ -638,6 +767,10 @@ int main(void)
 	tcase_add_test(tc, drops);
 	tcase_add_test(tc, lossless);
 	tcase_add_test(tc, follow);
+	tcase_add_test(tc, child_waits);
+	tcase_add_test(tc, held_schedules);
+	tcase_add_test(tc, identities);
+	tcase_add_test(tc, both_ways);
 	tcase_add_test(tc, full_table);
 	tcase_add_test(tc, by_comm);
 	tcase_add_test(tc, call_filter);

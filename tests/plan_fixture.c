@@ -6,46 +6,42 @@
 
 #include "decode/plan.h"
 
-static long plan_copy(void *ctx, void *dst, uintptr_t addr, uintptr_t len);
-static long plan_string(void *ctx, void *dst, uintptr_t addr, long max);
+static long plan_fetch(void *ctx, void *dst, uintptr_t addr, long len, int string);
 
 #include "plan.h"
 
 #define FAULT (-14)
 #define STRING_LIMIT 32u	/* the decoder's defaults */
 
-static long plan_copy(void *ctx, void *dst, uintptr_t addr, uintptr_t len)
-{
-	return fixture_read(ctx, addr, dst, len) ? 0 : FAULT;
-}
-
-/* As the kernel's: the length with the NUL, or max and a NUL put in the last place. */
-static long plan_string(void *ctx, void *dst, uintptr_t addr, long max)
+/* As the kernel's: of a string the length with the NUL, or len and a NUL put in the last place. */
+static long plan_fetch(void *ctx, void *dst, uintptr_t addr, long len, int string)
 {
 	char *to = dst;
 
-	for (long i = 0; i < max; i++) {
+	if (!string)
+		return fixture_read(ctx, addr, dst, (size_t)len) ? 0 : FAULT;
+	for (long i = 0; i < len; i++) {
 		if (!fixture_read(ctx, addr + (uintptr_t)i, &to[i], 1))
 			return FAULT;
 		if (!to[i])
 			return i + 1;
 	}
-	to[max - 1] = '\0';
-	return max;
+	to[len - 1] = '\0';
+	return len;
 }
 
-static void take_extents(const struct plan_walk *w, struct ost_capture *capture, const uint64_t *args,
-		struct plan_result *result)
+static void take_extents(const struct plan_walk *w, const uint8_t *buf, struct ost_capture *capture,
+		const uint64_t *args, struct plan_result *result)
 {
-	for (unsigned int at = 0; at < w->used;) {
+	for (const uint8_t *at = buf; at < w->at;) {
 		uint32_t word, want;
 		uint64_t addr;
 
-		memcpy(&word, w->buf + at, 4);
-		memcpy(&want, w->buf + at + 4, 4);
+		memcpy(&word, at, 4);
+		memcpy(&want, at + 4, 4);
 		at += 8;
 		if (word >> 24 == OST_EXTENT_ADDR) {
-			memcpy(&addr, w->buf + at, 8);
+			memcpy(&addr, at, 8);
 			at += 8;
 		} else {
 			ck_assert_uint_lt(word >> 24, 7);
@@ -54,11 +50,11 @@ static void take_extents(const struct plan_walk *w, struct ost_capture *capture,
 		if ((word >> 16 & 0xff) & OST_EXTENT_FAULT)
 			ck_assert(!ost_failed(ost_capture_add_fault(capture, addr, want)));
 		else
-			ck_assert(!ost_failed(ost_capture_add(capture, addr, w->buf + at, word & 0xffff)));
-		if ((word >> 16 & OST_EXTENT_STRING) && (word & 0xffff) < want && (word & 0xffff) > w->string_max)
+			ck_assert(!ost_failed(ost_capture_add(capture, addr, at, word & 0xffff)));
+		if ((word >> 16 & OST_EXTENT_STRING) && (word & 0xffff) < want && (word & 0xffff) > w->bounds->string_max)
 			result->cut_paths++;
 		at += ((word & 0xffff) + 7) & ~7u;
-		ck_assert_uint_le(at, w->used);
+		ck_assert(at <= w->at);
 	}
 }
 
@@ -69,15 +65,17 @@ static unsigned int more_of(unsigned int a, unsigned int b)
 
 void plan_capture(struct fixture *f, const void *blob, unsigned int record_max, struct plan_result *ret)
 {
-	uint64_t mask = f->event.abi == OST_ABI_ARM64 ? UINT64_MAX : UINT32_MAX, args[7], scratch[OST_PLAN_RECORD_MAX / 8];
+	uint64_t mask = f->event.abi == OST_ABI_ARM64 ? UINT64_MAX : UINT32_MAX, args[7], scratch[OST_PLAN_RECORD_MAX / 8 + 1];
 	unsigned int limit = f->options.string_limit ? f->options.string_limit : STRING_LIMIT;
 	const struct ost_plan_call *call;
-	uintptr_t words[7];
-	struct plan_walk w = {
-		.ctx = f, .args = words, .sp = (uintptr_t)f->event.sp, .word = f->event.abi == OST_ABI_ARM64 ? 8 : 4,
+	const struct ost_plan_bounds bounds = {
 		.string_max = more_of(limit + 1, OST_PLAN_STRING_MAX), .buffer_max = more_of(limit, OST_PLAN_BUFFER_MIN),
 		.array_max = f->options.array_limit ? f->options.array_limit : OST_PLAN_ARRAY_MAX,
-		.buf = (uint8_t *)scratch, .max = record_max & ~7u,
+	};
+	uint8_t *const buf = (uint8_t *)scratch;
+	struct plan_walk w = {
+		.ctx = f, .bounds = &bounds, .word = f->event.abi == OST_ABI_ARM64 ? 8 : 4, .mask = (uintptr_t)mask,
+		.at = buf, .end = buf + (record_max & ~7u),
 	};
 	size_t len;
 
@@ -93,29 +91,28 @@ void plan_capture(struct fixture *f, const void *blob, unsigned int record_max, 
 	for (unsigned int i = 0; i < 7; i++) {
 		args[i] = f->event.arg[i] & mask;
 		/* What the record doesn't carry is not known. */
-		words[i] = i < call->args ? (uintptr_t)args[i] : 0;
+		w.args[i] = i < call->args ? (uintptr_t)args[i] : 0;
 	}
+	w.args[OST_PLAN_ARG_SP] = (uintptr_t)f->event.sp;
 	f->reads_exit = false;
-	plan_run(&w, call, 0);
-	take_extents(&w, f->event.at_entry, args, ret);
-	ret->used = w.used;
-	ret->at_entry = w.used;
+	plan_begin(&w, 0);
+	plan_run(&w, call, 0, 0);
+	take_extents(&w, buf, f->event.at_entry, args, ret);
+	ret->used = ret->at_entry = (unsigned int)(w.at - buf);
 	ret->cut = w.cut;
-	ret->faults = w.faults;
+	ret->faults = (int)w.faults;
 	if (f->event.kind != OST_EVENT_EXIT)
 		return;
 	f->reads_exit = true;
-	w.used = 0;
-	w.outer = NULL;
-	w.ret = w.word == 4 ? (int32_t)f->event.ret : (long)f->event.ret;
+	w.at = buf;
+	plan_begin(&w, w.word == 4 ? (int32_t)f->event.ret : (long)f->event.ret);
 	if (w.faults) {
 		ret->late = true;
-		plan_run(&w, call, 0);
-		w.outer = NULL;
+		plan_run(&w, call, 0, 0);
 	}
-	plan_run(&w, call, 1);
-	take_extents(&w, f->event.at_exit, args, ret);
-	ret->used += w.used;
+	plan_run(&w, call, 1, 0);
+	take_extents(&w, buf, f->event.at_exit, args, ret);
+	ret->used += (unsigned int)(w.at - buf);
 	ret->cut |= w.cut;
 }
 

@@ -58,13 +58,14 @@ enum ost_plan_flag {
 	OST_PLAN_PAGES = 128,		/* len counts bytes, one of these for each page of 4096 */
 };
 
-#define OST_PLAN_ARG_SP 7u		/* `arg` of an op: the task's stack pointer */
-
-/* `len` of an op */
-#define OST_PLAN_LEN_RET 7u		/* below: argument of this number */
-#define OST_PLAN_LEN_BEHIND 8u		/* + n: the u32 that argument n points to */
+/* `arg` and `len` of an op count arguments, and behind them */
+#define OST_PLAN_ARG_SP 7u		/* `arg`: the task's stack pointer */
+#define OST_PLAN_LEN_RET 8u		/* `len`: what the call returned, 0 when it failed */
+#define OST_PLAN_VALUES 9u
+/* more of `len` */
+#define OST_PLAN_LEN_BEHIND 0x10u	/* + n: the u32 that argument n points to */
 #define OST_PLAN_LEN_WORD 0x40u		/* + k: word k of what the last op without INNER copied */
-#define OST_PLAN_LEN_NONE 0x7fu
+#define OST_PLAN_LEN_NONE 0x7fu		/* of an op that has no use for it */
 
 struct ost_plan_op {
 	uint8_t kind;
@@ -73,6 +74,11 @@ struct ost_plan_op {
 	uint8_t flags;
 	uint16_t size;
 	uint16_t at;			/* without INNER: added to the address */
+};
+
+/* Not in the blob: how much is copied. Bytes, bytes, elements, bytes of all extents of a record. */
+struct ost_plan_bounds {
+	uint32_t string_max, buffer_max, array_max, record_max;
 };
 
 /*

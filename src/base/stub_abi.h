@@ -11,10 +11,10 @@
  * multiples of 8. A record is a multiple of 8 bytes that may run over the ring's end:
  *
  *	struct ost_stub_record			24 bytes, see there
- *	u32 or u64 args[]			as many as info says, of the width of the ABI; padded to 8
  *	u32 lost, 0				OST_RECORD_LOST: records that this core had to drop before this one
+ *	u32 or u64 args[]			as many as info says, of the width of the ABI; padded to 8
  *	u64 sp					OST_RECORD_SP: the task's stack pointer
- *	u64 ret					kind EXIT: the return register, not extended
+ *	u64 ret					kind EXIT: the return register, sign-extended
  *	u32 tgid, 0; u64 task; u8 comm[16]	kind IDENT
  *	u64 parent				kind CHILD: task_struct of the parent
  *	extents					memory of the task, to the record's end:
@@ -31,8 +31,10 @@
 
 #include <stdint.h>
 
+#include "base/plan_abi.h"
+
 #define OST_STUB_MAGIC 0x5453304fu
-#define OST_STUB_VERSION 1u
+#define OST_STUB_VERSION 2u
 
 /* ---- records ---- */
 
@@ -51,18 +53,21 @@ struct ost_stub_record {
 	uint64_t counter;		/* CNTVCT, 0 without OST_STUB_COUNTER */
 };
 
-#define OST_RECORD_UNITS(info) ((info) & 0xfff)		/* length in units of 8 bytes, this head included */
-#define OST_RECORD_KIND(info) ((info) >> 12 & 7)
-#define OST_RECORD_ABI(info) ((info) >> 15 & 3)		/* enum ost_abi */
-#define OST_RECORD_ARGS(info) ((info) >> 17 & 7)
+/* info. The low bits are what the hook says (OST_HOOK_*). */
+#define OST_RECORD_ABI(info) ((info) & 3)		/* enum ost_abi */
+#define OST_RECORD_KIND(info) ((info) >> 2 & 7)		/* enum ost_stub_kind */
+#define OST_RECORD_SKIPPED (1u << 5)	/* exit of a call that was not executed, or a second pass of one exit */
+#define OST_RECORD_PUSHED (1u << 6)	/* says nothing to the host */
+#define OST_RECORD_ARGS(info) ((info) >> 7 & 7)
+#define OST_RECORD_LOST (1u << 10)
+#define OST_RECORD_SP (1u << 11)
+#define OST_RECORD_HELD (1u << 12)	/* entry of a task that is traced only if the call's exit says so (comm filter) */
+#define OST_RECORD_CUT (1u << 13)	/* memory was left out: the record would have been too long */
+#define OST_RECORD_UNITS(info) ((info) >> 16 & 0xfff)	/* length in units of 8 bytes, this head included */
 #define OST_RECORD_INFO(units, kind, abi, args) \
-	((uint32_t)(units) | (uint32_t)(kind) << 12 | (uint32_t)(abi) << 15 | (uint32_t)(args) << 17)
-#define OST_RECORD_LOST (1u << 20)
-#define OST_RECORD_SP (1u << 21)
-#define OST_RECORD_HELD (1u << 22)	/* entry of a task that is traced only if the call's exit says so (comm filter) */
-#define OST_RECORD_SKIPPED (1u << 23)	/* exit of a call that was not executed, or a second pass of one exit */
-#define OST_RECORD_CUT (1u << 24)	/* memory was left out: the record would have been too long */
-#define OST_RECORD_RESERVED 0xfe000000u
+	((uint32_t)(units) << 16 | (uint32_t)(kind) << 2 | (uint32_t)(abi) | (uint32_t)(args) << 7)
+#define OST_RECORD_FLAGS (OST_RECORD_SKIPPED | OST_RECORD_LOST | OST_RECORD_SP | OST_RECORD_HELD | OST_RECORD_CUT)
+#define OST_RECORD_RESERVED 0xf000c000u
 #define OST_RECORD_MAX_UNITS 0xfffu
 
 #define OST_EXTENT_FAULT 1u		/* [addr, want) could not be read; no data */
@@ -82,8 +87,8 @@ static inline uint32_t ost_stub_stamp(uint32_t pos, uint32_t key)
 
 #define OST_HOOK_ABI(what) ((what) & 3)
 #define OST_HOOK_KIND(what) ((what) >> 2 & 7)		/* enum ost_stub_kind */
-#define OST_HOOK_SKIPPED (1u << 5)
-#define OST_HOOK_PUSHED (1u << 6)			/* arm: two words are pushed below pt_regs */
+#define OST_HOOK_SKIPPED OST_RECORD_SKIPPED
+#define OST_HOOK_PUSHED OST_RECORD_PUSHED		/* arm: two words are pushed below pt_regs */
 #define OST_HOOK(kind, abi) ((kind) << 2 | (abi))
 
 /* ---- control block ---- */
@@ -100,21 +105,14 @@ static inline uint32_t ost_stub_stamp(uint32_t pos, uint32_t key)
 #define OST_STUB_MAYBE 2048u		/* a power of two; tgid modulo this */
 #define OST_STUB_TGIDS 512u		/* a power of two */
 #define OST_STUB_PROBES 16u
-#define OST_STUB_IDENTS 64u
+#define OST_STUB_IDENTS 256u
 #define OST_STUB_RETRIES 64u
 #define OST_STUB_CORES 64u
 #define OST_STUB_COMMS 8u
 #define OST_STUB_RECHECKS 3u
 #define OST_STUB_CALL_WORDS 16u		/* numbers below 512; the calls above are let pass */
 #define OST_STUB_GONE 0xffffffffu	/* a tgid that was removed */
-#define OST_STUB_BUSY 0xffffffffu	/* pid of an identity that is being written */
 #define OST_STUB_LINE 128		/* what is written by different parties lies in different cache lines */
-
-struct ost_stub_ident {
-	uint32_t pid;
-	uint32_t comm[4];
-	uint32_t unused[3];
-};
 
 /* By ABI: [0] arm or arm64, [1] compat. Addresses are the kernel's, of its own width. */
 struct ost_stub_ctl {
@@ -131,7 +129,12 @@ struct ost_stub_ctl {
 	uint32_t ring_size, key;	/* key: odd, random */
 	uint32_t core_mul, core_shift;	/* core = (MPIDR & 0xffffff) * core_mul >> core_shift, below OST_STUB_CORES */
 	uint32_t wait_ticks;		/* of the counter; without one, of turns */
-	uint32_t string_max, buffer_max, array_max, record_max;	/* bytes, bytes, elements, bytes of extents */
+	union {
+		struct ost_plan_bounds bounds;
+		struct {
+			uint32_t string_max, buffer_max, array_max, record_max;
+		};
+	};
 	uint32_t exit_group[2];
 	uint32_t comms;
 	uint32_t line;			/* smallest data cache line of the cores, bytes */
@@ -147,13 +150,13 @@ struct ost_stub_ctl {
 
 	/* Written by the stub. */
 	uint32_t inflight __attribute__((aligned(OST_STUB_LINE)));	/* tasks between a hook's first and last lines */
-	uint32_t stalled, stalled_tail;	/* a writer has waited in vain at this tail: until it moves, none waits */
+	uint32_t stalled;		/* tail | 1: a writer has waited in vain at this tail, until it moves none waits */
 	uint32_t follow_lost;		/* children that found no place in tgid[] */
 	uint32_t lost[OST_STUB_CORES];	/* dropped records that no record told of yet */
 
 	/* Written by both: the host before the hooks are. Home is tgid modulo OST_STUB_TGIDS, then the next PROBES - 1. */
 	uint32_t tgid[OST_STUB_TGIDS];
-	struct ost_stub_ident ident[OST_STUB_IDENTS];
+	uint64_t ident[OST_STUB_IDENTS];	/* of pid modulo this: a sum over who the host was told that it is */
 	uint64_t retry[OST_STUB_RETRIES];	/* tasks of whose entry something was not resident */
 } __attribute__((aligned(OST_STUB_LINE)));
 

@@ -83,13 +83,13 @@ static bool read_fixed(const uint8_t **p, const uint8_t *end, struct ost_ring_re
 	need += ret->kind == OST_STUB_IDENT ? 32 : ret->kind == OST_STUB_ENTRY ? 0 : 8;
 	if ((size_t)(end - *p) < need)
 		return false;
-	for (unsigned int i = 0; i < ret->args; i++)
-		ret->arg[i] = ost_le(*p + width * i, width);
-	*p += ost_align_up(width * ret->args, 8);
 	if (ret->flags & OST_RECORD_LOST) {
 		ret->lost = ost_le32(*p);
 		*p += 8;
 	}
+	for (unsigned int i = 0; i < ret->args; i++)
+		ret->arg[i] = ost_le(*p + width * i, width);
+	*p += ost_align_up(width * ret->args, 8);
 	if (ret->flags & OST_RECORD_SP) {
 		ret->sp = ost_le64(*p);
 		*p += 8;
@@ -129,7 +129,7 @@ static size_t read_record(const struct ost_ring *ring, const uint8_t *p, size_t 
 
 	*ret = (struct ost_ring_record){
 		.kind = (enum ost_stub_kind)OST_RECORD_KIND(info), .abi = (enum ost_abi)OST_RECORD_ABI(info),
-		.args = OST_RECORD_ARGS(info), .flags = info & ~(OST_RECORD_LOST - 1),
+		.args = OST_RECORD_ARGS(info), .flags = info & OST_RECORD_FLAGS,
 	};
 	if (bytes < HEAD || bytes > ring->size || (info & OST_RECORD_RESERVED))
 		return 0;

@@ -30,8 +30,10 @@ _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offset
 #ifndef STUB_SCRATCH
 #define STUB_SCRATCH (sizeof(uintptr_t) == 4 ? 2048u : 4096u)
 #endif
+/* What is before them at most, in units of 8 bytes: the lost ones, seven arguments, SP. */
+#define STUB_FIXED (1 + 7 + 1)
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #ifdef __clang__
 #define ONCE __attribute__((noinline))
 #else
@@ -39,54 +41,56 @@ _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offset
 #endif
 #define RARE ONCE __attribute__((cold))
 
-static long plan_copy(void *ctx, void *dst, uintptr_t addr, uintptr_t len)
+static inline long plan_fetch(void *ctx, void *dst, uintptr_t addr, long len, int string)
 {
 	const struct ost_stub_ctl *ctl = ctx;
 
-	return ((long (*)(void *, uintptr_t, uintptr_t))(uintptr_t)ctl->copy_user)(dst, addr, len);
-}
-
-static long plan_string(void *ctx, void *dst, uintptr_t addr, long max)
-{
-	const struct ost_stub_ctl *ctl = ctx;
-
-	return ((long (*)(void *, uintptr_t, long))(uintptr_t)ctl->copy_string)(dst, addr, max);
+	return ((long (*)(void *, uintptr_t, long))(uintptr_t)(string ? ctl->copy_string : ctl->copy_user))(dst, addr, len);
 }
 
 #include "plan.h"
 
-/* One hit: what the hook's registers say. */
+/* One hit: what the hook's registers say, and what follows the head of its record, from body[1] on. */
 struct hit {
 	struct ost_stub_ctl *ctl;
 	const uint8_t *task;
-	uint32_t abi, second;		/* second: index of tables that are by kind of ABI */
+	uint32_t what;			/* OST_HOOK */
 	uint32_t tgid, pid, nr;
-	uint32_t core;
-	uint32_t info;			/* flags and number of arguments */
-	uintptr_t args[7];
-	uint64_t sp, ret;
+	struct plan_walk w;		/* w.at: the body's end */
+	uint64_t body[STUB_FIXED + STUB_SCRATCH / 8 + 1];
 };
 
-static uint32_t field(const struct hit *hit, uint32_t off)
+static inline uint32_t field(const uint8_t *task, uint32_t off)
 {
-	return *(const volatile uint32_t *)(hit->task + off);
+	return *(const volatile uint32_t *)(task + off);
 }
 
-static void add(uint32_t *p, uint32_t n)
+static inline void add(uint32_t *p, uint32_t n)
 {
 	__atomic_fetch_add(p, n, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t is_wide(const struct hit *hit)
+{
+	return sizeof(uintptr_t) == 8 && OST_HOOK_ABI(hit->what) == 1 /* OST_ABI_ARM64 */;
+}
+
+/* Index of tables that are by kind of ABI. */
+static inline uint32_t second(const struct hit *hit)
+{
+	return OST_HOOK_ABI(hit->what) >> 1 /* OST_ABI_COMPAT */;
+}
+
 /* ---- who is traced ---- */
 
-/* The place of tgid in the table, or NULL. */
-static ONCE uint32_t *find_tgid(struct ost_stub_ctl *ctl, uint32_t tgid)
+/* The first place near tgid's home that holds what is looked for, or NULL. */
+static ONCE uint32_t *find_tgid(struct ost_stub_ctl *ctl, uint32_t tgid, uint32_t what)
 {
 	for (uint32_t i = 0; i < OST_STUB_PROBES; i++) {
 		uint32_t *p = &ctl->tgid[(tgid + i) & (OST_STUB_TGIDS - 1)];
 		uint32_t at = __atomic_load_n(p, __ATOMIC_RELAXED);
 
-		if (at == tgid)
+		if (at == what)
 			return p;
 		if (!at)
 			break;
@@ -94,51 +98,41 @@ static ONCE uint32_t *find_tgid(struct ost_stub_ctl *ctl, uint32_t tgid)
 	return 0;
 }
 
+/* Replace one entry near tgid's home; 0 when there is none. */
+static RARE int change_tgid(struct ost_stub_ctl *ctl, uint32_t tgid, uint32_t from, uint32_t to)
+{
+	uint32_t *p, was;
+
+	do {
+		p = find_tgid(ctl, tgid, from);
+		was = from;
+	} while (p && !__atomic_compare_exchange_n(p, &was, to, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return !!p;
+}
+
 static RARE void insert_tgid(struct ost_stub_ctl *ctl, uint32_t tgid)
 {
-	if (find_tgid(ctl, tgid))
-		return;
-	for (uint32_t i = 0; i < OST_STUB_PROBES; i++) {
-		uint32_t *p = &ctl->tgid[(tgid + i) & (OST_STUB_TGIDS - 1)];
-		uint32_t at = __atomic_load_n(p, __ATOMIC_RELAXED);
-
-		if ((!at || at == OST_STUB_GONE) &&
-				__atomic_compare_exchange_n(p, &at, tgid, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-			__atomic_store_n(&ctl->maybe[tgid & (OST_STUB_MAYBE - 1)], 1, __ATOMIC_RELAXED);
-			return;
-		}
-	}
-	add(&ctl->follow_lost, 1);
+	if (!find_tgid(ctl, tgid, tgid) && !change_tgid(ctl, tgid, OST_STUB_GONE, tgid) && !change_tgid(ctl, tgid, 0, tgid))
+		add(&ctl->follow_lost, 1);
+	__atomic_store_n(&ctl->maybe[tgid & (OST_STUB_MAYBE - 1)], 1, __ATOMIC_RELAXED);
 }
 
-static RARE void remove_tgid(struct ost_stub_ctl *ctl, uint32_t tgid)
+/* maybe[] stays: another tgid may need it. It costs its tasks some instructions, no more. */
+static inline void remove_tgid(struct ost_stub_ctl *ctl, uint32_t tgid)
 {
-	uint32_t *p = find_tgid(ctl, tgid);
-
-	/* maybe[] stays: another tgid may need it. It costs its tasks some instructions, no more. */
-	if (p)
-		__atomic_compare_exchange_n(p, &tgid, OST_STUB_GONE, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	change_tgid(ctl, tgid, tgid, OST_STUB_GONE);
 }
 
-static int is_traced(const struct hit *hit)
+static inline int is_traced(struct ost_stub_ctl *ctl, uint32_t flags, uint32_t tgid)
 {
-	return (hit->ctl->flags & OST_STUB_ALL) || find_tgid(hit->ctl, hit->tgid);
+	return (flags & OST_STUB_ALL) || find_tgid(ctl, tgid, tgid);
 }
 
-/* Whether the call gives a task another name, and names matter. */
-static int renames(const struct hit *hit)
+static inline int name_matches(const struct ost_stub_ctl *ctl, const uint8_t *comm)
 {
-	const uint32_t *nr = hit->ctl->recheck[hit->second];
+	const uint8_t *name = ctl->comm[0];
 
-	return (hit->ctl->flags & OST_STUB_COMM) && (hit->nr == nr[0] || hit->nr == nr[1] || hit->nr == nr[2]);
-}
-
-static RARE int name_matches(const struct hit *hit)
-{
-	const uint8_t *comm = hit->task + hit->ctl->off_comm;
-
-	for (uint32_t n = 0; n < hit->ctl->comms && n < OST_STUB_COMMS; n++) {
-		const uint8_t *name = hit->ctl->comm[n];
+	for (uint32_t n = 0; n < ctl->comms && n < OST_STUB_COMMS; n++, name += 16) {
 		uint32_t i = 0;
 
 		while (i < 15 && name[i] && name[i] == comm[i])
@@ -149,103 +143,62 @@ static RARE int name_matches(const struct hit *hit)
 	return 0;
 }
 
-static int is_wanted(const struct hit *hit)
+/* A task that is not traced: whether its record is made, since the call gives it another name and names matter. */
+static RARE int look_at_name(const struct hit *hit, int at_exit)
 {
-	if (LIKELY(!(hit->ctl->flags & OST_STUB_CALLS)) || hit->nr >= 32 * OST_STUB_CALL_WORDS)
+	struct ost_stub_ctl *ctl = hit->ctl;
+	const uint32_t *nr = ctl->recheck[second(hit)];
+
+	if (!(ctl->flags & OST_STUB_COMM) || (hit->nr != nr[0] && hit->nr != nr[1] && hit->nr != nr[2]))
+		return 0;
+	if (!at_exit)
 		return 1;
-	return hit->ctl->calls[hit->second][hit->nr / 32] >> hit->nr % 32 & 1;
+	if (!name_matches(ctl, hit->task + ctl->off_comm))
+		return 0;
+	insert_tgid(ctl, hit->tgid);
+	return 1;
 }
 
 /* ---- ring ---- */
 
-/* Wait until the host has moved tail from where it is; 0 when it doesn't. */
-static RARE int wait_for_host(struct hit *hit, uint32_t tail, int may_schedule)
+static inline uint32_t host_tail(struct ost_stub_ctl *ctl)
 {
-	struct ost_stub_ctl *ctl = hit->ctl;
-	uint64_t start = ctl->flags & OST_STUB_COUNTER ? stub_counter() : 0;
-	uintptr_t irq;
-	uint32_t waited = 0;
+	stub_forget(&ctl->tail);
+	return *(volatile uint32_t *)&ctl->tail;
+}
 
+/* The full ring: 1 to try again, at once or since the host has moved tail. */
+static RARE int make_room(struct ost_stub_ctl *ctl, uint32_t bytes, int may_schedule)
+{
+	uint32_t tail = host_tail(ctl), start = 0, waited = 0;
+	uintptr_t irqs = 0;
+
+	if (__atomic_load_n(&ctl->head, __ATOMIC_RELAXED) + bytes - tail <= ctl->ring_size)
+		return 1;
 	/* Somebody waited at this very tail for as long as it is allowed: there is no host. */
-	if (__atomic_load_n(&ctl->stalled, __ATOMIC_RELAXED) && ctl->stalled_tail == tail)
+	if (!(ctl->flags & OST_STUB_LOSSLESS) || bytes > ctl->ring_size ||
+			__atomic_load_n(&ctl->stalled, __ATOMIC_RELAXED) == (tail | 1))
 		return 0;
-	irq = may_schedule ? stub_irqs_on() : 0;
-	do {
+	if (may_schedule)
+		irqs = stub_irqs_on();
+	if (ctl->flags & OST_STUB_COUNTER)
+		start = (uint32_t)stub_counter();
+	while (host_tail(ctl) == tail) {
+		waited++;
+		if (ctl->flags & OST_STUB_COUNTER)
+			waited = (uint32_t)stub_counter() - start;
+		if (waited >= ctl->wait_ticks) {
+			tail |= 1;
+			break;
+		}
 		if (may_schedule && ctl->schedule)
 			((void (*)(void))(uintptr_t)ctl->schedule)();
 		stub_pause();
-		stub_forget(&ctl->tail);
-		if (*(volatile uint32_t *)&ctl->tail != tail) {
-			__atomic_store_n(&ctl->stalled, 0, __ATOMIC_RELAXED);
-			if (may_schedule)
-				stub_irqs_restore(irq);
-			return 1;
-		}
-		waited = ctl->flags & OST_STUB_COUNTER ? (uint32_t)(stub_counter() - start) : waited + 1;
-	} while (waited < ctl->wait_ticks);
-	ctl->stalled_tail = tail;
-	__atomic_store_n(&ctl->stalled, 1, __ATOMIC_RELAXED);
-	if (may_schedule)
-		stub_irqs_restore(irq);
-	return 0;
-}
-
-/* The full ring: 1 to try again. Out of line, what is common stays short. */
-static RARE int make_room(struct hit *hit, uint32_t bytes, uint32_t kind)
-{
-	struct ost_stub_ctl *ctl = hit->ctl;
-	uint32_t tail;
-
-	stub_forget(&ctl->tail);
-	tail = *(volatile uint32_t *)&ctl->tail;
-	if (__atomic_load_n(&ctl->head, __ATOMIC_RELAXED) + bytes - tail <= ctl->ring_size)
-		return 1;
-	if ((ctl->flags & OST_STUB_LOSSLESS) && bytes <= ctl->ring_size &&
-			wait_for_host(hit, tail, kind != OST_STUB_CHILD))
-		return 1;
-	add(&ctl->lost[hit->core], 1);
-	return 0;
-}
-
-static int reserve(struct hit *hit, uint32_t bytes, uint32_t kind, uint32_t *ret)
-{
-	struct ost_stub_ctl *ctl = hit->ctl;
-	uint32_t head = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
-
-	for (;;) {
-		if (!LIKELY(head + bytes - *(volatile uint32_t *)&ctl->tail <= ctl->ring_size)) {
-			if (!make_room(hit, bytes, kind))
-				return 0;
-			head = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
-			continue;
-		}
-		if (LIKELY(__atomic_compare_exchange_n(&ctl->head, &head, head + bytes, 1, __ATOMIC_ACQUIRE,
-				__ATOMIC_RELAXED)))
-			break;
 	}
-	*ret = head;
-	return 1;
-}
-
-/* Writes a record piece by piece. */
-struct out {
-	uint8_t *ring;
-	uint32_t mask, pos;
-};
-
-static inline void put(struct out *out, uint64_t v)
-{
-	*(uint64_t *)(out->ring + (out->pos & out->mask)) = v;
-	out->pos += 8;
-}
-
-static inline void put2(struct out *out, uint32_t low, uint32_t high)
-{
-	uint32_t *p = (uint32_t *)(out->ring + (out->pos & out->mask));
-
-	p[0] = low;
-	p[1] = high;
-	out->pos += 8;
+	__atomic_store_n(&ctl->stalled, tail & 1 ? tail : 0, __ATOMIC_RELAXED);
+	if (may_schedule)
+		stub_irqs_restore(irqs);
+	return !(tail & 1);
 }
 
 static RARE void clean(struct ost_stub_ctl *ctl, uint32_t pos, uint32_t bytes)
@@ -259,293 +212,344 @@ static RARE void clean(struct ost_stub_ctl *ctl, uint32_t pos, uint32_t bytes)
 	stub_clean_wait();
 }
 
-static inline void put_args(struct out *out, const struct hit *hit)
+static inline uint32_t this_core(const struct ost_stub_ctl *ctl)
 {
-	uint32_t n = OST_RECORD_ARGS(hit->info);
-
-	if (sizeof(uintptr_t) == 8 && hit->abi == 1 /* OST_ABI_ARM64 */) {
-		for (uint32_t i = 0; i < n; i++)
-			put(out, hit->args[i]);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i += 2)
-		put2(out, (uint32_t)hit->args[i], i + 1 < n ? (uint32_t)hit->args[i + 1] : 0);
+	return (stub_mpidr() & 0xffffff) * ctl->core_mul >> (ctl->core_shift & 31) & (OST_STUB_CORES - 1);
 }
 
-static uint32_t args_bytes(const struct hit *hit)
+static inline void put64(uint8_t *ring, uint32_t mask, uint32_t at, uint64_t v)
 {
-	uint32_t n = OST_RECORD_ARGS(hit->info);
-
-	return sizeof(uintptr_t) == 8 && hit->abi == 1 /* OST_ABI_ARM64 */ ? 8 * n : (4 * n + 4) & ~7u;
+	*(uint64_t *)(ring + (at & mask)) = v;
 }
 
-static inline void put_ident(struct out *out, const struct hit *hit)
+/* One record of hit's body; 0 when it was dropped. */
+static ONCE int emit(struct hit *hit, uint32_t info, uint32_t nr)
 {
-	const uint8_t *comm = hit->task + hit->ctl->off_comm;
-
-	put2(out, hit->tgid, 0);
-	put(out, (uintptr_t)hit->task);
-	for (uint32_t i = 0; i < 16; i += 8)
-		put2(out, *(const uint32_t *)(comm + i), *(const uint32_t *)(comm + i + 4));
-}
-
-/* One record; 0 when it was dropped. body: what follows the fixed part, a multiple of 8. */
-static ONCE int emit(struct hit *hit, uint32_t kind, const uint8_t *body, uint32_t body_len)
-{
-	uint32_t fixed = kind == OST_STUB_ENTRY ? 0 : kind == OST_STUB_IDENT ? 32 : 8;
 	struct ost_stub_ctl *ctl = hit->ctl;
-	uint32_t info = hit->info, bytes, pos, stamp;
-	struct out out;
+	uint32_t flags = ctl->flags;
+	uint32_t core = this_core(ctl);
+	uint32_t *lost = &ctl->lost[core], was = 0, bytes, pos, at, end;
+	uint8_t *ring = (uint8_t *)(uintptr_t)ctl->ring;
+	uint32_t mask = ctl->ring_size - 1;
+	const uint64_t *from = hit->body + 1;
 
-	if (kind == OST_STUB_IDENT)
-		info &= ~(7u << 17 | OST_RECORD_SP | OST_RECORD_HELD | OST_RECORD_SKIPPED | OST_RECORD_CUT);
-	if (!LIKELY(!__atomic_load_n(&ctl->lost[hit->core], __ATOMIC_RELAXED)))
+	if (UNLIKELY(__atomic_load_n(lost, __ATOMIC_RELAXED))) {
+		was = __atomic_exchange_n(lost, 0, __ATOMIC_RELAXED);
+		hit->body[0] = was;
+		from--;
 		info |= OST_RECORD_LOST;
-	bytes = (uint32_t)sizeof(struct ost_stub_record) + (info >> 17 & 7 ? args_bytes(hit) : 0) +
-			(info & OST_RECORD_LOST ? 8 : 0) + (info & OST_RECORD_SP ? 8 : 0) + fixed + body_len;
-	if (!reserve(hit, bytes, kind, &pos))
-		return 0;
-
-	out.ring = (uint8_t *)(uintptr_t)ctl->ring;
-	out.mask = ctl->ring_size - 1;
-	out.pos = pos + 8;
-	put2(&out, hit->pid | hit->core << 24, hit->nr);
-	put(&out, ctl->flags & OST_STUB_COUNTER ? stub_counter() : 0);
-	if (info >> 17 & 7)
-		put_args(&out, hit);
-	if (info & OST_RECORD_LOST)
-		put2(&out, __atomic_exchange_n(&ctl->lost[hit->core], 0, __ATOMIC_RELAXED), 0);
-	if (info & OST_RECORD_SP)
-		put(&out, hit->sp);
-	if (kind == OST_STUB_EXIT || kind == OST_STUB_CHILD)
-		put(&out, hit->ret);
-	else if (kind == OST_STUB_IDENT)
-		put_ident(&out, hit);
-	for (uint32_t i = 0; i < body_len; i += 8)
-		put2(&out, *(const uint32_t *)(body + i), *(const uint32_t *)(body + i + 4));
-
-	stamp = ost_stub_stamp(pos, ctl->key);
-	out.pos = pos;
-	{
-		uint32_t *first = (uint32_t *)(out.ring + (pos & out.mask));
-
-		first[1] = info | OST_RECORD_INFO(bytes / 8, kind, hit->abi, 0);
-		if (ctl->flags & OST_STUB_CLEAN)
-			clean(ctl, pos, bytes);		/* the stamp must not get to memory before the rest does */
-		__atomic_store_n(first, stamp, __ATOMIC_RELEASE);
-		if (ctl->flags & OST_STUB_CLEAN)
-			clean(ctl, pos, 8);
 	}
+	bytes = (uint32_t)(hit->w.at - (const uint8_t *)from) + (uint32_t)sizeof(struct ost_stub_record);
+	pos = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
+	do {
+		while (UNLIKELY(pos + bytes - *(volatile uint32_t *)&ctl->tail > mask + 1)) {
+			if (!make_room(ctl, bytes, OST_HOOK_KIND(hit->what) != OST_STUB_CHILD)) {
+				add(lost, was + 1);
+				return 0;
+			}
+			pos = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
+		}
+	} while (!__atomic_compare_exchange_n(&ctl->head, &pos, pos + bytes, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	/* Nothing is written before it is certain that tail left the room: stores are not done on speculation. */
+
+	at = pos & mask;
+	*(uint32_t *)(ring + at + 4) = info | bytes << 13;		/* OST_RECORD_UNITS */
+	put64(ring, mask, pos + 8, hit->pid | core << 24 | (uint64_t)nr << 32);
+	put64(ring, mask, pos + 16, flags & OST_STUB_COUNTER ? stub_counter() : 0);
+	for (at = pos + 24, end = pos + bytes; at != end; at += 8)
+		put64(ring, mask, at, *from++);
+	if (UNLIKELY(flags & OST_STUB_CLEAN))
+		clean(ctl, pos, bytes);		/* the stamp must not get to memory before the rest does */
+	stub_publish((uint32_t *)(ring + (pos & mask)), ost_stub_stamp(pos, ctl->key));
+	if (UNLIKELY(flags & OST_STUB_CLEAN))
+		clean(ctl, pos, 8);
 	return 1;
 }
 
 /* ---- identities ---- */
 
-/* 0: it was dropped, and with it, uncounted, what it was to be told for. */
-static RARE int tell_ident(struct hit *hit, struct ost_stub_ident *slot)
+/*
+ * What stands in a task's place of ident[] when the host was told who it is: a sum over address, pid and name. Two names
+ * of a task that differ in one word have different sums, and so have two tasks that differ in pid or address only.
+ */
+static inline uintptr_t mix(uintptr_t sum, uintptr_t v)
 {
-	const uint32_t *comm = (const uint32_t *)(hit->task + hit->ctl->off_comm);
-	uint32_t was = __atomic_load_n(&slot->pid, __ATOMIC_RELAXED);
-	int mine = was != OST_STUB_BUSY && __atomic_compare_exchange_n(&slot->pid, &was, OST_STUB_BUSY, 0,
-			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-	uint32_t name[4];
-
-	for (int i = 0; i < 4; i++)
-		name[i] = *(const volatile uint32_t *)&comm[i];
-	if (!emit(hit, OST_STUB_IDENT, 0, 0)) {
-		if (mine)
-			__atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
-		return 0;
-	}
-	if (!mine)
-		return 1;
-	for (int i = 0; i < 4; i++)
-		*(volatile uint32_t *)&slot->comm[i] = name[i];
-	__atomic_store_n(&slot->pid, hit->pid, __ATOMIC_RELEASE);
-	return 1;
+	return (sum ^ v) * 0x9e3779b1u;
 }
 
-/* Say who this is, unless the host was told already. */
-static ONCE int check_ident(struct hit *hit)
+static inline uintptr_t identity(const uint8_t *task, uint32_t pid, const uintptr_t *comm)
 {
-	struct ost_stub_ident *slot = &hit->ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)];
-	const uint32_t *comm = (const uint32_t *)(hit->task + hit->ctl->off_comm);
+	const volatile uintptr_t *p = comm;
+	uintptr_t sum = mix(mix(mix((uintptr_t)task, pid), p[0]), p[1]);
 
-	if (LIKELY(__atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE) == hit->pid) &&
-			LIKELY(!((slot->comm[0] ^ comm[0]) | (slot->comm[1] ^ comm[1]) | (slot->comm[2] ^ comm[2]) |
-			(slot->comm[3] ^ comm[3])))) {
-		/* Nobody has taken the place meanwhile. */
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (LIKELY(*(volatile uint32_t *)&slot->pid == hit->pid))
-			return 1;
-	}
-	return tell_ident(hit, slot);
+	return sizeof(*p) == 8 ? sum : mix(mix(sum, p[2]), p[3]);
+}
+
+static inline void put(struct hit *hit, uint64_t v)
+{
+	*(uint64_t *)hit->w.at = v;
+	hit->w.at += 8;
+}
+
+static RARE void put_ident(struct hit *hit, const uintptr_t *comm)
+{
+	put(hit, hit->tgid);
+	put(hit, (uintptr_t)hit->task);
+	__builtin_memcpy(hit->w.at, comm, 16);
+	hit->w.at += 16;
 }
 
 /* ---- calls ---- */
 
-static uint64_t *retry_of(const struct hit *hit)
+static inline int is_wanted(const struct hit *hit, uint32_t flags)
+{
+	if (!(flags & OST_STUB_CALLS) || hit->nr >= 32 * OST_STUB_CALL_WORDS)
+		return 1;
+	return hit->ctl->calls[second(hit)][hit->nr / 32] >> hit->nr % 32 & 1;
+}
+
+/* The first n arguments, for the walk and into the record. */
+static inline void load_args(struct hit *hit, const uintptr_t *frame, uint32_t n)
+{
+	uint32_t *narrow = (uint32_t *)(hit->body + 1), i;
+
+	if (is_wide(hit)) {
+		for (i = 0; i < n; i++)
+			hit->body[1 + i] = hit->w.args[i] = frame[i];
+		n *= 2;
+	} else {
+		for (i = 0; i < n; i++)
+			hit->w.args[i] = narrow[i] = (uint32_t)frame[i];
+		narrow[i] = 0;
+	}
+	hit->w.at += (4 * n + 4) & ~7u;
+}
+
+static inline uint64_t *retry_of(const struct hit *hit)
 {
 	return &hit->ctl->retry[hit->pid & (OST_STUB_RETRIES - 1)];
 }
 
-/* An entry (at_exit 0) or an exit with what its arguments point to. */
-static ONCE void emit_memory(struct hit *hit, const struct ost_plan_call *call, int at_exit,
-		int late)
+/* Whether something of the entry of this task's call was not resident. Of entries without memory nothing is noted. */
+static inline int is_late(const struct hit *hit)
 {
-	struct ost_stub_ctl *ctl = hit->ctl;
-	uint64_t scratch[STUB_SCRATCH / 8];
-	struct plan_walk w;
-
-	/* One by one: an initializer would be a call of memset(). */
-	w.ctx = ctl;
-	w.args = hit->args;
-	w.sp = at_exit ? 0 : (uintptr_t)hit->sp;
-	w.ret = (long)hit->ret;
-	w.word = sizeof(uintptr_t) == 8 && hit->abi == 1 /* OST_ABI_ARM64 */ ? 8 : 4;
-	w.flags = 0;
-	w.string_max = ctl->string_max;
-	w.buffer_max = ctl->buffer_max;
-	w.array_max = ctl->array_max;
-	w.buf = (uint8_t *)scratch;
-	w.used = 0;
-	w.max = ctl->record_max < sizeof(scratch) ? ctl->record_max & ~7u : (unsigned int)sizeof(scratch);
-	w.cut = 0;
-	w.faults = 0;
-	w.outer = 0;
-	w.outer_len = 0;
-	if (late) {
-		w.flags = OST_EXTENT_LATE;
-		plan_run(&w, call, 0);
-		w.flags = 0;
-		w.outer = 0;
-		w.faults = 0;
-	}
-	plan_run(&w, call, at_exit);
-	if (w.cut)
-		hit->info |= OST_RECORD_CUT;
-	if (!at_exit && w.faults)
-		*(volatile uint64_t *)retry_of(hit) = (uintptr_t)hit->task;
-	emit(hit, at_exit ? OST_STUB_EXIT : OST_STUB_ENTRY, w.buf, w.used);
+	return *(volatile uint64_t *)retry_of(hit) == (uintptr_t)hit->task;
 }
 
-static void entry(struct hit *hit, const uintptr_t *regs)
+/* What the call's arguments point to, behind what is in the record. */
+static ONCE uint32_t copy_memory(struct hit *hit, const struct ost_plan_call *call, int at_exit, long ret)
 {
 	struct ost_stub_ctl *ctl = hit->ctl;
-	const struct ost_plan_call *call;
-	uint32_t n;
+	uint32_t max = ctl->record_max & ~7u;
+	struct plan_walk *w = &hit->w;
+	int late = is_late(hit);
 
-	hit->nr = stub_nr(regs, hit->abi);
-	if (!is_traced(hit)) {
-		if (!renames(hit))
-			return;
-		hit->info |= OST_RECORD_HELD;
+	w->ctx = ctl;
+	w->bounds = &ctl->bounds;
+	w->word = is_wide(hit) ? 8 : 4;
+	w->mask = is_wide(hit) ? ~(uintptr_t)0 : 0xffffffff;
+	w->end = w->at + (max < STUB_SCRATCH ? max : STUB_SCRATCH);
+	plan_begin(w, ret);
+	if (at_exit && late)
+		plan_run(w, call, 0, OST_EXTENT_LATE);
+	plan_run(w, call, at_exit, 0);
+	if (at_exit)
+		w->faults = 0;
+	if (late || w->faults)
+		*(volatile uint64_t *)retry_of(hit) = w->faults ? (uintptr_t)hit->task : 0;
+	return w->cut ? OST_RECORD_CUT : 0;
+}
+
+/* The body of an entry's or an exit's record; what is to be added to its info. */
+static inline uint32_t call_body(struct hit *hit, const uintptr_t *regs, const uintptr_t *frame, uint32_t what,
+		int at_exit)
+{
+	struct ost_stub_ctl *ctl = hit->ctl;
+	const struct ost_plan_call *call = plan_find((const void *)(uintptr_t)ctl->plan[second(hit)], hit->nr);
+	uint32_t abi = OST_HOOK_ABI(what), info = 0, args = stub_args(abi), flags = 0, ops = 0;
+	uint64_t ret = 0;
+
+	if (call) {
+		args = call->args;
+		flags = call->flags;
+		ops = at_exit ? call->exit || (call->entry && is_late(hit)) : call->entry;
 	}
-	if (is_wanted(hit) && LIKELY(check_ident(hit))) {
-		call = plan_find((const void *)(uintptr_t)ctl->plan[hit->second], hit->nr);
-		n = call ? call->args : stub_args(hit->abi);
-		stub_load_args(regs, hit->abi, hit->args, n);
-		hit->info |= n << 17;
-		if (call && (call->flags & OST_PLAN_SP)) {
-			hit->info |= OST_RECORD_SP;
-			hit->sp = stub_sp(regs, hit->abi);
+	if (at_exit) {
+		ret = stub_ret(regs, frame, what);
+		if (ops) {
+			load_args(hit, frame, 7);
+			hit->w.at = (uint8_t *)(hit->body + 1);
+			hit->w.args[0] = stub_orig_r0(frame, ctl->off_orig_r0, abi);
+			hit->w.args[OST_PLAN_ARG_SP] = 0;
 		}
-		if (call && call->entry)
-			emit_memory(hit, call, 0, 0);
-		else
-			emit(hit, OST_STUB_ENTRY, 0, 0);
+		put(hit, ret);
+	} else {
+		if (args) {
+			info = args << 7;
+			load_args(hit, frame, args);
+		}
+		if (flags & OST_PLAN_SP) {
+			info |= OST_RECORD_SP;
+			hit->w.args[OST_PLAN_ARG_SP] = stub_sp(frame, abi);
+			put(hit, hit->w.args[OST_PLAN_ARG_SP]);
+		}
 	}
-	if (hit->nr == ctl->exit_group[hit->second] && !(ctl->flags & OST_STUB_ALL))
-		remove_tgid(ctl, hit->tgid);
+	return ops ? info | copy_memory(hit, call, at_exit, (long)ret) : info;
 }
 
-static void leave(struct hit *hit, const uintptr_t *regs, uint32_t what)
+/*
+ * The first run of a task; whether it is traced. What has its tgid by chance and died unseen is forgotten here. The
+ * scheduler is not through with the task before: nothing here may schedule.
+ */
+static RARE int child(struct hit *hit, const uint8_t *parent, uint32_t all)
 {
 	struct ost_stub_ctl *ctl = hit->ctl;
-	const uintptr_t *frame = stub_frame(regs, what);
-	const struct ost_plan_call *call;
-	int late;
+	uint32_t tgid = field(parent, ctl->off_tgid);
 
-	hit->nr = stub_nr(frame, hit->abi);
-	if (!is_traced(hit)) {
-		if (!renames(hit) || !name_matches(hit))
-			return;
-		insert_tgid(ctl, hit->tgid);
-	}
-	if (!is_wanted(hit))
-		return;
-	hit->ret = stub_ret(regs, frame, what);
-	if (what & OST_HOOK_SKIPPED)
-		hit->info |= OST_RECORD_SKIPPED;
-	if (!LIKELY(check_ident(hit)))
-		return;
-	late = *(volatile uint64_t *)retry_of(hit) == (uintptr_t)hit->task;
-	if (!LIKELY(!late))
-		*(volatile uint64_t *)retry_of(hit) = 0;
-	call = plan_find((const void *)(uintptr_t)ctl->plan[hit->second], hit->nr);
-	if (!call || (!call->exit && !late)) {
-		emit(hit, OST_STUB_EXIT, 0, 0);
-		return;
-	}
-	stub_load_args(frame, hit->abi, hit->args, 7);
-	hit->args[0] = stub_orig_r0(frame, ctl->off_orig_r0, hit->abi);
-	emit_memory(hit, call, 1, late);
-}
-
-/* The first run of a task. What has its tgid by chance and died unseen is forgotten here. */
-static void child(struct hit *hit)
-{
-	struct ost_stub_ctl *ctl = hit->ctl;
-	const uint8_t *parent = *(const uint8_t *const volatile *)(hit->task + ctl->off_parent);
-	uint32_t parent_tgid = *(const volatile uint32_t *)(parent + ctl->off_tgid);
-
-	if (!(ctl->flags & OST_STUB_ALL) && hit->pid == hit->tgid) {
-		if ((ctl->flags & OST_STUB_FOLLOW) && find_tgid(ctl, parent_tgid))
+	*(volatile uint64_t *)retry_of(hit) = 0;
+	if (all)
+		return 1;
+	if (hit->pid == hit->tgid) {
+		if ((ctl->flags & OST_STUB_FOLLOW) && find_tgid(ctl, tgid, tgid))
 			insert_tgid(ctl, hit->tgid);
 		else
 			remove_tgid(ctl, hit->tgid);
 	}
-	if (!is_traced(hit))
-		return;
-	*(volatile uint64_t *)retry_of(hit) = 0;
-	if (!tell_ident(hit, &ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)]))
-		return;
-	hit->ret = (uintptr_t)parent;
-	emit(hit, OST_STUB_CHILD, 0, 0);
+	return !!find_tgid(ctl, hit->tgid, hit->tgid);
+}
+
+/* Everything that can be: one record, and before it the one that says whose it is, if that must be said. */
+static ONCE void any_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
+{
+	struct hit it, *hit = &it;
+	uint32_t kind = OST_HOOK_KIND(what), flags = ctl->flags, info = what;
+	int at_exit = kind == OST_STUB_EXIT, known;
+	const uintptr_t *frame = at_exit ? stub_frame(regs, what) : regs;
+	const uintptr_t *comm = (const uintptr_t *)(task + ctl->off_comm);
+	const uint8_t *parent = 0;
+	uint64_t *told;
+	uintptr_t sum;
+
+	hit->ctl = ctl;
+	hit->task = task;
+	hit->what = what;
+	hit->tgid = field(task, ctl->off_tgid);
+	hit->pid = field(task, ctl->off_pid) & 0xffffff;
+	hit->nr = 0;
+	told = &ctl->ident[hit->pid & (OST_STUB_IDENTS - 1)];
+	if (UNLIKELY(kind == OST_STUB_CHILD)) {
+		parent = *(const uint8_t *const volatile *)(task + ctl->off_parent);
+		if (!child(hit, parent, flags & OST_STUB_ALL))
+			return;
+		*told = 0;
+	} else {
+		hit->nr = stub_nr(frame, OST_HOOK_ABI(what));
+		if (!is_traced(ctl, flags, hit->tgid)) {
+			if (!look_at_name(hit, at_exit))
+				return;
+			if (!at_exit)
+				info |= OST_RECORD_HELD;
+		}
+		if (!at_exit && UNLIKELY(hit->nr == ctl->exit_group[second(hit)]) && !(flags & OST_STUB_ALL))
+			remove_tgid(ctl, hit->tgid);
+		if (!is_wanted(hit, flags))
+			return;
+	}
+	/* Summed before the name is read: who changes it meanwhile is told again. */
+	sum = identity(task, hit->pid, comm);
+	known = *(volatile uintptr_t *)told == sum;
+	for (;;) {
+		hit->w.at = (uint8_t *)(hit->body + 1);
+		if (!known)
+			put_ident(hit, comm);
+		else if (kind == OST_STUB_CHILD)
+			put(hit, (uintptr_t)parent);
+		else
+			info |= call_body(hit, regs, frame, what, at_exit);
+		/* Where who it is is dropped, so is, uncounted, what it was to be told for. */
+		if (!emit(hit, known ? info : OST_RECORD_INFO(0, OST_STUB_IDENT, OST_HOOK_ABI(what), 0),
+				known ? hit->nr : 0) || known)
+			break;
+		*(volatile uintptr_t *)told = sum;
+		known = 1;
+	}
 }
 
 /*
- * Called by the hooks. regs: pt_regs (arm64), or r0-r7 and what lies above them as the hook pushed them (arm).
+ * What is common, in a straight line: a traced task that is at home in the table and that the host knows, a call with
+ * nothing to copy, and room in the ring before its end. 0: it isn't that, and nothing was done.
+ */
+static inline int plain_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
+{
+	uint32_t flags = ctl->flags, abi = OST_HOOK_ABI(what), is_compat = abi >> 1;
+	uint32_t tgid = field(task, ctl->off_tgid), pid = field(task, ctl->off_pid) & 0xffffff;
+	uint32_t nr, n, bytes, pos, core, info, at;
+	int at_exit = OST_HOOK_KIND(what) == OST_STUB_EXIT, wide = sizeof(uintptr_t) == 8 && !is_compat;
+	const uintptr_t *frame = at_exit ? stub_frame(regs, what) : regs;
+	const struct ost_plan_blob *blob = (const void *)(uintptr_t)ctl->plan[is_compat];
+	const struct ost_plan_call *call;
+	uint8_t *p;
+
+	/* A new task's hook has no regs. Then comes what tells most of the others. */
+	if (UNLIKELY(OST_HOOK_KIND(what) == OST_STUB_CHILD))
+		return 0;
+	nr = stub_nr(frame, abi);
+	call = plan_find(blob, nr);
+	if (UNLIKELY(!call) || UNLIKELY(flags & (OST_STUB_CALLS | OST_STUB_CLEAN)))
+		return 0;
+	info = what;
+	n = call->args;
+	if (at_exit) {
+		if (call->exit)
+			return 0;
+		if (call->entry && UNLIKELY(ctl->retry[pid & (OST_STUB_RETRIES - 1)] == (uintptr_t)task))
+			return 0;
+		bytes = sizeof(struct ost_stub_record) + 8;
+	} else {
+		if (call->entry || UNLIKELY(call->flags) || UNLIKELY(nr == ctl->exit_group[is_compat]))
+			return 0;
+		info |= n << 7;
+		bytes = (uint32_t)sizeof(struct ost_stub_record) + (wide ? 8 * n : (4 * n + 4) & ~7u);
+	}
+	if (!(flags & OST_STUB_ALL) && UNLIKELY(ctl->tgid[tgid & (OST_STUB_TGIDS - 1)] != tgid))
+		return 0;
+	if (UNLIKELY(*(volatile uintptr_t *)&ctl->ident[pid & (OST_STUB_IDENTS - 1)] !=
+			identity(task, pid, (const uintptr_t *)(task + ctl->off_comm))))
+		return 0;
+	core = this_core(ctl);
+	pos = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
+	at = pos & (ctl->ring_size - 1);
+	if (UNLIKELY(*(volatile uint32_t *)&ctl->lost[core]) || UNLIKELY(at + bytes > ctl->ring_size) ||
+			UNLIKELY(pos + bytes - *(volatile uint32_t *)&ctl->tail > ctl->ring_size) ||
+			UNLIKELY(!__atomic_compare_exchange_n(&ctl->head, &pos, pos + bytes, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+		return 0;
+	p = (uint8_t *)(uintptr_t)ctl->ring + at;
+	((uint32_t *)p)[1] = info | bytes << 13;
+	((uint32_t *)p)[2] = pid | core << 24;
+	((uint32_t *)p)[3] = nr;
+	((uint64_t *)p)[2] = flags & OST_STUB_COUNTER ? stub_counter() : 0;
+	if (at_exit) {
+		((uint64_t *)p)[3] = stub_ret(regs, frame, what);
+	} else if (wide) {
+		for (uint32_t i = 0; i < n; i++)
+			((uint64_t *)p)[3 + i] = frame[i];
+	} else {
+		for (uint32_t i = 0; i < n; i += 2)
+			((uint64_t *)p)[3 + i / 2] = (uint32_t)frame[i] | (i + 1 < n ? (uint64_t)frame[i + 1] << 32 : 0);
+	}
+	stub_publish((uint32_t *)p, ost_stub_stamp(pos, ctl->key));
+	return 1;
+}
+
+/*
+ * Called by the hooks. regs: pt_regs (arm64; none in a new task's hook), or r0-r7 and what lies above them as the hook
+ * pushed them (arm).
  */
 void stub_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task);
 void stub_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
 {
-	struct hit hit;
-
 	add(&ctl->inflight, 1);
-	hit.ctl = ctl;
-	hit.task = task;
-	hit.abi = OST_HOOK_ABI(what);
-	hit.second = hit.abi == 2 /* OST_ABI_COMPAT */;
-	hit.info = 0;
-	hit.ret = 0;
-	hit.sp = 0;
-	hit.tgid = field(&hit, ctl->off_tgid);
-	hit.pid = field(&hit, ctl->off_pid) & 0xffffff;
-	hit.core = ((stub_mpidr() & 0xffffff) * ctl->core_mul >> (ctl->core_shift & 31)) & (OST_STUB_CORES - 1);
-	switch (OST_HOOK_KIND(what)) {
-	case OST_STUB_ENTRY:
-		entry(&hit, regs);
-		break;
-	case OST_STUB_EXIT:
-		leave(&hit, regs, what);
-		break;
-	case OST_STUB_CHILD:
-		hit.nr = 0;
-		child(&hit);
-		break;
-	default:
-		break;
-	}
+	if (!plain_hit(ctl, regs, what, task))
+		any_hit(ctl, regs, what, task);
 	__atomic_fetch_sub(&ctl->inflight, 1, __ATOMIC_RELEASE);
 }

@@ -43,20 +43,20 @@ static void stub_publish(uint32_t *p, uint32_t v)
 
 static void stub_pause(void)
 {
-	pauses++;
+	__atomic_add_fetch(&pauses, 1, __ATOMIC_RELAXED);
 	if (while_waiting)
 		while_waiting();
 }
 
 static uintptr_t stub_irqs_on(void)
 {
-	irqs_on++;
+	__atomic_add_fetch(&irqs_on, 1, __ATOMIC_RELAXED);
 	return 1;
 }
 
 static void stub_irqs_restore(uintptr_t was)
 {
-	irqs_on -= (unsigned int)was;
+	__atomic_sub_fetch(&irqs_on, (unsigned int)was, __ATOMIC_RELAXED);
 }
 
 static void stub_forget(const void *p)

@@ -111,14 +111,14 @@ static long copy_user(void *dst, uintptr_t addr, uintptr_t len)
 	return 0;
 }
 
-/* As the kernel's: a string that is cut ends with a NUL of the copy's own, and its length is max. */
+/* As the kernel's: the length of an empty string is 0, any other's is with its NUL; a string that is cut ends with a NUL of the copy's own, and its length is max. */
 static long copy_string(char *dst, uintptr_t addr, long max)
 {
 	for (long i = 0; i < max; i++) {
 		if (copy_user(dst + i, addr + (uintptr_t)i, 1))
 			return -14;
 		if (!dst[i])
-			return i + 1;
+			return i ? i + 1 : 0;
 	}
 	dst[max - 1] = 0;
 	return max;
@@ -172,8 +172,10 @@ static void setup(void)
 	ctl->copy_string = (uintptr_t)copy_string;
 	ctl->plan[0] = (uintptr_t)blob;
 	ctl->exit_group[0] = EXIT_GROUP;
-	ctl->recheck[0][0] = EXECVE;
-	ctl->recheck[0][1] = ctl->recheck[0][2] = EXECVE;
+	for (unsigned int i = 0; i < OST_STUB_RECHECKS; i++) {
+		ctl->recheck[0][0][i] = EXECVE;
+		ctl->recheck[0][1][i] = 0;
+	}
 	plan(GETPPID, (struct ost_plan_call){ 0, 0, 0, 0 }, &(struct ost_plan_op){ 0 });
 	plan(OPENAT, (struct ost_plan_call){ 4, 1, 0, 0 }, (struct ost_plan_op[]){
 		{ OST_PLAN_STRING, 1, OST_PLAN_LEN_NONE, 0, 0, 0 } });
@@ -218,6 +220,13 @@ static void leave_call(struct task *task, long ret)
 {
 	pt_regs[0] = (uintptr_t)ret;
 	hit(task, OST_STUB_EXIT, 1);
+}
+
+/* A new program's registers are 0. */
+static void leave_exec(struct task *task)
+{
+	memset(pt_regs, 0, sizeof(pt_regs));
+	leave_call(task, 0);
 }
 
 static struct ost_status take(void *ctx, const struct ost_ring_record *record)
@@ -618,10 +627,10 @@ START_TEST(by_comm)
 	enter(&task, GETPPID, 0, 0, 0);
 	enter(&task, EXECVE, 0, 0, 0);
 	strcpy(task.comm, "wante");
-	leave_call(&task, 0);
+	leave_exec(&task);
 	enter(&task, EXECVE, 0, 0, 0);
 	strcpy(task.comm, "wanted");
-	leave_call(&task, 0);
+	leave_exec(&task);
 	enter(&task, GETPPID, 0, 0, 0);
 	drain();
 	ck_assert_uint_eq(n_seen, 7);
@@ -644,6 +653,48 @@ START_TEST(call_filter)
 	drain();
 	ck_assert_uint_eq(n_seen, 3);
 	ck_assert_uint_eq(seen[1].nr, WRITE);
+}
+END_TEST
+
+/* At its exit a call may have another number: what counts is whether its entry was wanted. */
+START_TEST(call_filter_follows_a_call)
+{
+	struct task other = { 100 + OST_STUB_OPENS, 100, "other", &sh };
+	unsigned int exits = 0;
+
+	ctl->flags |= OST_STUB_ALL | OST_STUB_CALLS;
+	ctl->calls[0][EXECVE / 32] = 1u << EXECVE % 32;
+	ctl->calls[0][WRITE / 32] |= 1u << WRITE % 32;
+	enter(&sh, EXECVE, 0, 0, 0);
+	leave_exec(&sh);
+	drain();
+	ck_assert_uint_eq(n_seen, 3);
+	kind_at(2, OST_STUB_EXIT);
+	/* a signal's end in a write that was interrupted */
+	enter(&sh, GETPPID, 0, 0, 0);
+	pt_regs[8] = WRITE;
+	leave_call(&sh, 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 3);
+	/* two tasks in one place */
+	enter(&sh, WRITE, 1, (uintptr_t)"a", 1);
+	enter(&other, WRITE, 1, (uintptr_t)"b", 1);
+	leave_call(&sh, 1);
+	leave_call(&other, 1);
+	drain();
+	for (unsigned int i = 3; i < n_seen; i++)
+		exits += seen[i].kind == OST_STUB_EXIT;
+	ck_assert_uint_eq(exits, 2);
+}
+END_TEST
+
+START_TEST(empty_string)
+{
+	ctl->flags |= OST_STUB_ALL;
+	enter(&sh, OPENAT, 0, (uintptr_t)"", 0);
+	drain();
+	ck_assert_uint_eq(n_seen, 2);
+	ck_assert_uint_eq(((const uint32_t *)(const void *)seen[1].extents)[0], OST_EXTENT_WORD(1, OST_EXTENT_STRING, 1));
 }
 END_TEST
 
@@ -774,6 +825,8 @@ int main(void)
 	tcase_add_test(tc, full_table);
 	tcase_add_test(tc, by_comm);
 	tcase_add_test(tc, call_filter);
+	tcase_add_test(tc, call_filter_follows_a_call);
+	tcase_add_test(tc, empty_string);
 	tcase_add_test(tc, compat);
 	tcase_add_test(tc, cleaning);
 	tcase_add_loop_test(tc, threads, 0, 2);

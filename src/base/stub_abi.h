@@ -34,7 +34,7 @@
 #include "base/plan_abi.h"
 
 #define OST_STUB_MAGIC 0x5453304fu
-#define OST_STUB_VERSION 2u
+#define OST_STUB_VERSION 3u
 
 /* ---- records ---- */
 
@@ -107,6 +107,7 @@ static inline uint32_t ost_stub_stamp(uint32_t pos, uint32_t key)
 #define OST_STUB_PROBES 16u
 #define OST_STUB_IDENTS 256u
 #define OST_STUB_RETRIES 64u
+#define OST_STUB_OPENS 256u
 #define OST_STUB_CORES 64u
 #define OST_STUB_COMMS 8u
 #define OST_STUB_RECHECKS 3u
@@ -122,7 +123,8 @@ struct ost_stub_ctl {
 	/* Written by the host before the hooks are, and not by the stub. */
 	uint32_t magic, version;
 	uint32_t off_tgid;		/* in task_struct, as the next three */
-	uint32_t recheck[2][OST_STUB_RECHECKS];	/* numbers of the calls that rename a task: execve, execveat, prctl */
+	/* Numbers of calls that rename a task, as they stand at an entry and at an exit (of a new program: 0). */
+	uint32_t recheck[2][2][OST_STUB_RECHECKS];
 	uint32_t off_pid, off_comm, off_parent;
 	uint32_t off_orig_r0;		/* in pt_regs: argument 0 as it was at entry */
 	uint32_t flags;
@@ -157,7 +159,8 @@ struct ost_stub_ctl {
 	/* Written by both: the host before the hooks are. Home is tgid modulo OST_STUB_TGIDS, then the next PROBES - 1. */
 	uint32_t tgid[OST_STUB_TGIDS];
 	uint64_t ident[OST_STUB_IDENTS];	/* of pid modulo this: a sum over who the host was told that it is */
-	uint64_t retry[OST_STUB_RETRIES];	/* tasks of whose entry something was not resident */
+	uint64_t retry[OST_STUB_RETRIES];	/* by pid: tasks of whose entry something was not resident */
+	uint64_t open[OST_STUB_OPENS];		/* by pid: tasks in a call of calls[], which at its exit may have another number */
 } __attribute__((aligned(OST_STUB_LINE)));
 
 _Static_assert(sizeof(struct ost_stub_record) == 24, "layout of a record");

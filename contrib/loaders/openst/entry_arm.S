@@ -21,7 +21,7 @@
 	.arm
 
 	/* nr_at: the number is in r7 at an entry, in pt_regs at an exit */
-	.macro hook name, what, nr_at
+	.macro hook name, what, nr_at, recheck
 	.globl \name\()_fast, \name\()_comm, \name\()_slow, \name\()_task1, \name\()_task2, \name\()_out
 \name\()_comm:
 	.ifge	\nr_at
@@ -30,13 +30,13 @@
 	mov	lr, r7
 	.endif
 	ldr	r12, stub_ctl
-	ldr	r12, [r12, #HOOK_OFF_RECHECK]
+	ldr	r12, [r12, #HOOK_OFF_RECHECK + \recheck]
 	cmp	r12, lr
 	ldrne	r12, stub_ctl
-	ldrne	r12, [r12, #HOOK_OFF_RECHECK + 4]
+	ldrne	r12, [r12, #HOOK_OFF_RECHECK + \recheck + 4]
 	cmpne	r12, lr
 	ldrne	r12, stub_ctl
-	ldrne	r12, [r12, #HOOK_OFF_RECHECK + 8]
+	ldrne	r12, [r12, #HOOK_OFF_RECHECK + \recheck + 8]
 	cmpne	r12, lr
 	beq	\name\()_slow
 \name\()_fast:
@@ -65,10 +65,10 @@
 	.endm
 
 	.section .text.hooks, "ax"
-	hook	entry, HOOK_ENTRY, -1
-	hook	exit, HOOK_EXIT | HOOK_PUSHED, 8 + 28
-	hook	exit_traced, HOOK_EXIT | HOOK_PUSHED, 8 + 28
-	hook	exit_skipped, HOOK_EXIT | HOOK_SKIPPED, 28
+	hook	entry, HOOK_ENTRY, -1, 0
+	hook	exit, HOOK_EXIT | HOOK_PUSHED, 8 + 28, HOOK_RECHECK_EXIT
+	hook	exit_traced, HOOK_EXIT | HOOK_PUSHED, 8 + 28, HOOK_RECHECK_EXIT
+	hook	exit_skipped, HOOK_EXIT | HOOK_SKIPPED, 28, HOOK_RECHECK_EXIT
 
 	/* A new task; r9 is not yet it: the host writes how to find it from SP. Always the long way. */
 	.globl child_slow, child_task2, child_out

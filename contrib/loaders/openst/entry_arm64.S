@@ -55,9 +55,9 @@
 
 	.section .text.hooks, "ax"
 	hook	entry64, HOOK_ENTRY | 1, 64, 0
-	hook	exit64, HOOK_EXIT | 1, 64, 0
-	hook	entry32, HOOK_ENTRY | 2, 56, 12
-	hook	exit32, HOOK_EXIT | 2, 56, 12
+	hook	exit64, HOOK_EXIT | 1, 64, HOOK_RECHECK_EXIT
+	hook	entry32, HOOK_ENTRY | 2, 56, HOOK_RECHECK_COMPAT
+	hook	exit32, HOOK_EXIT | 2, 56, HOOK_RECHECK_COMPAT + HOOK_RECHECK_EXIT
 
 	/* A new task; x0 may hold the previous one. No pt_regs here, and always the long way: it is where tgids begin. */
 	.globl child_slow, child_out

@@ -6,6 +6,8 @@
 #define HOOK_MAYBE 2048
 #define HOOK_OFF_TGID (HOOK_MAYBE + 8)
 #define HOOK_OFF_RECHECK (HOOK_MAYBE + 12)
+#define HOOK_RECHECK_EXIT 12
+#define HOOK_RECHECK_COMPAT 24
 #define HOOK_ENTRY (1 << 2)
 #define HOOK_EXIT (2 << 2)
 #define HOOK_CHILD (3 << 2)

@@ -88,6 +88,7 @@ PLAN_ONCE const uint8_t *plan_take(struct plan_walk *w, uintptr_t addr, uint32_t
 	*(uint64_t *)(p + 2) = addr;		/* or data comes there */
 	n = plan_fetch(w->ctx, to, addr, len, !want);
 	if (!want && (unsigned long)n <= len) {
+		n += !n;			/* an empty string's length is without its NUL, any other's with it */
 		/* Where it has len bytes the last one is the copy's own: whether the string ends there is not known. */
 		want = (uint32_t)n;
 		len = want - (want == len);

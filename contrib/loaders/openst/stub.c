@@ -23,6 +23,7 @@
 _Static_assert(HOOK_ENTRY == OST_HOOK(OST_STUB_ENTRY, 0) && HOOK_EXIT == OST_HOOK(OST_STUB_EXIT, 0) &&
 		HOOK_CHILD == OST_HOOK(OST_STUB_CHILD, 0) && HOOK_SKIPPED == OST_HOOK_SKIPPED &&
 		HOOK_PUSHED == OST_HOOK_PUSHED, "what the hooks say");
+_Static_assert(HOOK_RECHECK_EXIT == 4 * OST_STUB_RECHECKS && HOOK_RECHECK_COMPAT == 8 * OST_STUB_RECHECKS, "its parts");
 _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offsetof(struct ost_stub_ctl, off_tgid) &&
 		HOOK_OFF_RECHECK == __builtin_offsetof(struct ost_stub_ctl, recheck), "what the hooks look at");
 
@@ -147,7 +148,7 @@ static inline int name_matches(const struct ost_stub_ctl *ctl, const uint8_t *co
 static RARE int look_at_name(const struct hit *hit, int at_exit)
 {
 	struct ost_stub_ctl *ctl = hit->ctl;
-	const uint32_t *nr = ctl->recheck[second(hit)];
+	const uint32_t *nr = ctl->recheck[second(hit)][at_exit];
 
 	if (!(ctl->flags & OST_STUB_COMM) || (hit->nr != nr[0] && hit->nr != nr[1] && hit->nr != nr[2]))
 		return 0;
@@ -301,11 +302,28 @@ static RARE void put_ident(struct hit *hit, const uintptr_t *comm)
 
 /* ---- calls ---- */
 
-static inline int is_wanted(const struct hit *hit, uint32_t flags)
+static inline int is_listed(const struct hit *hit)
 {
-	if (!(flags & OST_STUB_CALLS) || hit->nr >= 32 * OST_STUB_CALL_WORDS)
+	if (hit->nr >= 32 * OST_STUB_CALL_WORDS)
 		return 1;
 	return hit->ctl->calls[second(hit)][hit->nr / 32] >> hit->nr % 32 & 1;
+}
+
+/* An exit is when its entry was; where another task has taken the place since, its number tells. */
+static RARE int is_wanted(const struct hit *hit, int at_exit)
+{
+	volatile uint64_t *place = &hit->ctl->open[hit->pid & (OST_STUB_OPENS - 1)];
+	uint64_t was = *place;
+
+	if (at_exit ? was && was != (uintptr_t)hit->task : 1) {
+		if (!is_listed(hit))
+			return 0;
+		if (!at_exit)
+			*place = (uintptr_t)hit->task;
+		return 1;
+	}
+	*place = 0;
+	return was != 0;
 }
 
 /* The first n arguments, for the walk and into the record. */
@@ -452,7 +470,7 @@ static ONCE void any_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32
 		}
 		if (!at_exit && UNLIKELY(hit->nr == ctl->exit_group[second(hit)]) && !(flags & OST_STUB_ALL))
 			remove_tgid(ctl, hit->tgid);
-		if (!is_wanted(hit, flags))
+		if (UNLIKELY(flags & OST_STUB_CALLS) && !is_wanted(hit, at_exit))
 			return;
 	}
 	/* Summed before the name is read: who changes it meanwhile is told again. */

@@ -815,14 +815,22 @@ struct ost_status ost_kallsyms_is(struct ost_kallsyms *ks, uint32_t i, const cha
 	return ost_ok();
 }
 
-static struct ost_status search_block(struct ost_kallsyms *ks, const char *name, uint32_t b, uint32_t *ret)
+/* How a name is held against the one that is looked for. */
+typedef bool (*is_fn)(const char *have, const char *name);
+
+static bool is_exactly(const char *have, const char *name)
+{
+	return !strcmp(have, name);
+}
+
+static struct ost_status search_block(struct ost_kallsyms *ks, is_fn is, const char *name, uint32_t b, uint32_t *ret)
 {
 	const struct ost_kallsyms_block *block;
 	OST_TRY(get_block(ks, b, &block));
 	for (uint32_t i = 0; i < block->count; i++) {
 		char have[NAME_MAX_EXPANDED];
 		expand(ks, block, i, have, sizeof(have));
-		if (is_name(have + 1, name)) {
+		if (is(have + 1, name)) {
 			*ret = 256 * b + i;
 			return ost_ok();
 		}
@@ -838,7 +846,7 @@ struct ost_status ost_kallsyms_near(struct ost_kallsyms *ks, const char *name, u
 		if (order[i] >= ks->blocks) {
 			continue;
 		}
-		struct ost_status status = search_block(ks, name, order[i], ret);
+		struct ost_status status = search_block(ks, is_name, name, order[i], ret);
 		if (status.code != OST_ERR_NOT_FOUND) {
 			return status;
 		}
@@ -857,8 +865,8 @@ static struct ost_status by_rank(struct ost_kallsyms *ks, uint32_t rank, char *n
 	return ost_kallsyms_name(ks, *ret, name, room);
 }
 
-/* The first rank whose name is not below; a clone's suffix sorts directly behind the bare name. */
-static struct ost_status lookup_by_seqs(struct ost_kallsyms *ks, const char *name, uint32_t *ret)
+/* The first rank whose name is not below. */
+static struct ost_status first_rank(struct ost_kallsyms *ks, const char *name, uint32_t *ret)
 {
 	char have[NAME_MAX_EXPANDED];
 	uint32_t low = 0, high = ks->map.n, i;
@@ -871,9 +879,19 @@ static struct ost_status lookup_by_seqs(struct ost_kallsyms *ks, const char *nam
 			high = mid;
 		}
 	}
+	*ret = low;
+	return ost_ok();
+}
+
+/* A clone's suffix sorts directly behind the bare name. */
+static struct ost_status lookup_by_seqs(struct ost_kallsyms *ks, is_fn is, const char *name, uint32_t *ret)
+{
+	char have[NAME_MAX_EXPANDED];
+	uint32_t low, i;
+	OST_TRY(first_rank(ks, name, &low));
 	for (uint32_t rank = low; rank < ks->map.n && rank < low + 4; rank++) {
 		OST_TRY(by_rank(ks, rank, have, sizeof(have), &i));
-		if (is_name(have, name)) {
+		if (is(have, name)) {
 			*ret = i;
 			return ost_ok();
 		}
@@ -881,27 +899,41 @@ static struct ost_status lookup_by_seqs(struct ost_kallsyms *ks, const char *nam
 	return ost_error(OST_ERR_NOT_FOUND, "the kernel has no such symbol");
 }
 
-struct ost_status ost_kallsyms_lookup(struct ost_kallsyms *ks, const char *name, uint32_t *ret)
+/* In the blocks of names that were read before, or in all of them. */
+static struct ost_status search_blocks(struct ost_kallsyms *ks, is_fn is, const char *name, bool all, uint32_t *ret)
 {
-	for (unsigned int pass = 0; pass < 2; pass++) {
-		for (uint32_t b = 0; b < ks->blocks; b++) {
-			if (!pass && !ks->block[b]) {
-				continue;
-			}
-			struct ost_status status = search_block(ks, name, b, ret);
-			if (status.code != OST_ERR_NOT_FOUND) {
-				return status;
-			}
+	for (uint32_t b = 0; b < ks->blocks; b++) {
+		if (!all && !ks->block[b]) {
+			continue;
 		}
-		if (ks->map.seqs) {
-			struct ost_status status = lookup_by_seqs(ks, name, ret);
-			/* Some kernels order names by another rule: then only all of them tell. */
-			if (status.code != OST_ERR_NOT_FOUND && status.code != OST_ERR_FORMAT) {
-				return status;
-			}
+		struct ost_status status = search_block(ks, is, name, b, ret);
+		if (status.code != OST_ERR_NOT_FOUND) {
+			return status;
 		}
 	}
 	return ost_error(OST_ERR_NOT_FOUND, "the kernel has no such symbol");
+}
+
+struct ost_status ost_kallsyms_lookup(struct ost_kallsyms *ks, const char *name, uint32_t *ret)
+{
+	struct ost_status status = search_blocks(ks, is_name, name, false, ret);
+	if (status.code == OST_ERR_NOT_FOUND && ks->map.seqs) {
+		status = lookup_by_seqs(ks, is_name, name, ret);
+	}
+	/* Some kernels order names by another rule: then only all of them tell. */
+	if (status.code == OST_ERR_NOT_FOUND || status.code == OST_ERR_FORMAT) {
+		status = search_blocks(ks, is_name, name, true, ret);
+	}
+	return status;
+}
+
+struct ost_status ost_kallsyms_exact(struct ost_kallsyms *ks, const char *name, uint32_t *ret)
+{
+	struct ost_status status = search_blocks(ks, is_exactly, name, false, ret);
+	if (status.code != OST_ERR_NOT_FOUND) {
+		return status;
+	}
+	return ks->map.seqs ? lookup_by_seqs(ks, is_exactly, name, ret) : search_blocks(ks, is_exactly, name, true, ret);
 }
 
 const char *ost_kallsyms_layout(const struct ost_kallsyms_map *map)

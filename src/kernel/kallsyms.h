@@ -86,6 +86,11 @@ struct ost_status ost_kallsyms_at(struct ost_kallsyms *ks, uint64_t addr, uint32
  * passed over.
  */
 struct ost_status ost_kallsyms_near(struct ost_kallsyms *ks, const char *name, uint32_t near, uint32_t *ret) OST_CHECK;
+/*
+ * This very name, for a function that is to be called: a clone's arguments may be others. The order by name is relied on
+ * where there is one (the rules that kernels order by differ for suffixes only).
+ */
+struct ost_status ost_kallsyms_exact(struct ost_kallsyms *ks, const char *name, uint32_t *ret) OST_CHECK;
 /* Anywhere: in names read before, by seqs, or through all names. */
 struct ost_status ost_kallsyms_lookup(struct ost_kallsyms *ks, const char *name, uint32_t *ret) OST_CHECK;
 

@@ -30,6 +30,11 @@ struct ost_kernel {
 	struct ost_status unreadable;	/* the first read that could not */
 	struct ost_vm constant;		/* text, rodata: kept */
 	struct ost_vm live;		/* what changes: read anew each time */
+	struct ost_undo_record left;	/* of a tracer; hooks: as many as hidden[] has */
+	struct hidden {
+		uint64_t pa;
+		uint8_t found[4];
+	} hidden[OST_UNDO_HOOKS];	/* instructions under its hooks */
 	struct ost_layout layout;
 	struct ost_entry entry;
 	struct ost_entry known;		/* arm64: what the cache tells of it */
@@ -50,6 +55,18 @@ static bool is_cancelled(const struct ost_kernel *k)
 	return k->request.cancelled && k->request.cancelled(k->request.ctx);
 }
 
+/* While the kernel is looked for, it is seen as it is without the hooks of a tracer. */
+static void look_through(const struct ost_kernel *k, uint64_t addr, uint8_t *buf, size_t len)
+{
+	for (unsigned int i = 0; i < k->left.hooks; i++) {
+		for (unsigned int n = 0; n < sizeof(k->hidden[i].found); n++) {
+			if (k->hidden[i].pa + n - addr < len) {
+				buf[k->hidden[i].pa + n - addr] = k->hidden[i].found[n];
+			}
+		}
+	}
+}
+
 /*
  * A search tries and goes on where memory does not answer as hoped. A link that broke, or a user who waits no longer,
  * must end it all the same: from then on every read fails with that.
@@ -64,6 +81,9 @@ static struct ost_status watched_read(void *ctx, uint64_t addr, void *buf, size_
 		return k->broken;
 	}
 	struct ost_status status = ost_mem_read(k->request.phys, addr, buf, len);
+	if (k->finding && !ost_failed(status)) {
+		look_through(k, addr, buf, len);
+	}
 	if (k->finding && ost_failed(status) && status.code != OST_ERR_FAULT) {
 		k->broken = status;
 	}
@@ -193,6 +213,39 @@ static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
 	ost_vm_deinit(&vm);
 	ost_mem_deinit(&tables);
 	return status;
+}
+
+static bool is_record(const struct ost_undo_record *record)
+{
+	return record->magic == OST_UNDO_MAGIC && record->version == OST_UNDO_VERSION &&
+		record->hooks <= OST_UNDO_HOOKS && record->sum == ost_undo_sum(record);
+}
+
+/* What a tracer has left stands at the end of the text. */
+static struct ost_status find_leftover(struct ost_kernel *k)
+{
+	struct ost_undo_record record;
+	uint64_t at = k->layout.text_end - OST_UNDO_SPACE;
+	k->left = (struct ost_undo_record){ 0 };
+	if (k->layout.text_end - k->layout.text_start < OST_UNDO_SPACE) {
+		return ost_ok();
+	}
+	OST_TRY(ost_mem_read(&k->live.mem, at, &record, 8));
+	if (record.magic != OST_UNDO_MAGIC) {
+		return ost_ok();
+	}
+	OST_TRY(ost_mem_read(&k->live.mem, at, &record, sizeof(record)));
+	if (!is_record(&record)) {
+		return ost_ok();
+	}
+	for (unsigned int i = 0; i < record.hooks; i++) {
+		struct ost_mapping map;
+		OST_TRY(ost_vm_translate(&k->live, record.hook[i].addr, &map));
+		k->hidden[i].pa = map.pa + (record.hook[i].addr - map.va);
+		ost_put_le32(k->hidden[i].found, record.hook[i].found);
+	}
+	k->left = record;
+	return ost_ok();
 }
 
 static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
@@ -636,7 +689,8 @@ static struct ost_status open_core(struct ost_kernel *k, const struct ost_cpu_st
 	OST_TRY(ost_vm_init(&k->constant, &k->phys, &regime, LINE));
 	OST_TRY(ost_vm_init(&k->live, &k->phys, &regime, 0));
 	k->core = cpu;
-	return find_bounds(k, *ret_target);
+	OST_TRY(find_bounds(k, *ret_target));
+	return find_leftover(k);
 }
 
 /*
@@ -763,10 +817,25 @@ const char *ost_kernel_banner(const struct ost_kernel *k)
 	return k->banner[0] ? k->banner : NULL;
 }
 
+const struct ost_undo_record *ost_kernel_leftover(const struct ost_kernel *k)
+{
+	return k->left.magic ? &k->left : NULL;
+}
+
+void ost_kernel_recovered(struct ost_kernel *k)
+{
+	k->left = (struct ost_undo_record){ 0 };
+}
+
+struct ost_vm *ost_kernel_memory(struct ost_kernel *k)
+{
+	return &k->live;
+}
+
 struct ost_status ost_kernel_symbol(struct ost_kernel *k, const char *name, uint64_t *ret)
 {
 	uint32_t i;
-	OST_TRY(ost_kallsyms_lookup(&k->ks, name, &i));
+	OST_TRY(ost_kallsyms_exact(&k->ks, name, &i));
 	return ost_kallsyms_address(&k->ks, i, ret);
 }
 

@@ -13,6 +13,7 @@
 
 #include "arch/layout.h"
 #include "base/event.h"
+#include "base/undo_abi.h"
 
 #define OST_SYMBOL_LEN 512		/* longest symbol name with its NUL, as KSYM_NAME_LEN since 6.1 */
 
@@ -57,7 +58,17 @@ const struct ost_kernel_stats *ost_kernel_stats(const struct ost_kernel *kernel)
 const char *ost_kernel_banner(const struct ost_kernel *kernel);
 
 /*
- * The address of a symbol; a compiler's suffix (.constprop.0, .isra.0, .part.0) on the kernel's side is passed over.
+ * What an in-kernel tracer has left in this kernel, NULL for nothing: its hooks were looked through, the layout is that
+ * of the kernel without them.
+ */
+const struct ost_undo_record *ost_kernel_leftover(const struct ost_kernel *kernel);
+/* It has been taken out. */
+void ost_kernel_recovered(struct ost_kernel *kernel);
+/* How the kernel's memory translates, for whoever reads or writes it as it is. */
+struct ost_vm *ost_kernel_memory(struct ost_kernel *kernel);
+
+/*
+ * The address of a symbol of this very name: what a compiler made of a function with a suffix (.part.0) is not that.
  * Reads names as needed: nothing when seen before, about 40 KiB for the first name on kernels with seqs_of_names, up to
  * all names (600 KiB) else. The core should be halted or memory readable while it runs.
  */

@@ -120,6 +120,7 @@ static uint32_t *cp15(struct fake_state *s, uint32_t insn)
 		{ 0xee020f50, offsetof(struct fake_state, ttbcr) }, { 0xee0c0f10, offsetof(struct fake_state, vbar) },
 		{ 0xee0d0f30, offsetof(struct fake_state, contextid) }, { 0xee000fb0, offsetof(struct fake_state, mpidr) },
 		{ 0xee000f10, offsetof(struct fake_state, midr) },
+		{ 0xee000f30, offsetof(struct fake_state, ctr) },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -841,6 +842,7 @@ void fake_init(struct fake_target *fake, unsigned int cores)
 		c->s.dfar = 0x456;
 		c->s.mpidr = 0x80000000u | i;
 		c->s.midr = 0x413fc0f0;
+		c->s.ctr = 0x8444c004;
 		c->s.sctlr = 0x10c5387d;
 	}
 }

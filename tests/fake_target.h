@@ -22,7 +22,7 @@
 
 struct fake_state {
 	uint32_t r[16];			/* r[15]: PC */
-	uint32_t cpsr, dacr, dfsr, dfar, tpidruro, tpidrprw, sctlr, ttbr0, ttbr1, ttbcr, vbar, contextid, mpidr, midr;
+	uint32_t cpsr, dacr, dfsr, dfar, tpidruro, tpidrprw, sctlr, ttbr0, ttbr1, ttbcr, vbar, contextid, mpidr, midr, ctr;
 };
 
 struct fake_core {

@@ -163,7 +163,7 @@ static uint64_t *sysreg(struct fake8_core *c, uint32_t insn)
 		{ 0xd5181000, &s->sctlr }, { 0xd5182000, &s->ttbr0 }, { 0xd5182020, &s->ttbr1 }, { 0xd5182040, &s->tcr },
 		{ 0xd5184000, &s->spsr }, { 0xd5184020, &s->elr }, { 0xd5184100, &s->sp_el0 }, { 0xd5185200, &s->esr },
 		{ 0xd5186000, &s->far }, { 0xd518c000, &s->vbar }, { 0xd518d080, &s->tpidr_el1 }, { 0xd51800a0, &s->mpidr },
-		{ 0xd5180000, &s->midr },
+		{ 0xd5180000, &s->midr }, { 0xd51b0020, &s->ctr },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -1031,6 +1031,7 @@ void fake8_init(struct fake8_target *fake, unsigned int cores)
 		c->s.vbar = 0xffff800008010800ull;
 		c->s.mpidr = 0x80000000u | i;
 		c->s.midr = 0x410fd034;
+		c->s.ctr = 0x84448004;
 		c->s.elr = 0xffff800008123456ull;
 		c->s.spsr = 0x600000c5;
 		c->s.esr = 0x56000000;

@@ -29,7 +29,7 @@ struct fake8_state {
 	uint64_t pc;
 	uint32_t pstate;
 	uint32_t contextid;
-	uint64_t sp_el0, tpidr_el1, sctlr, ttbr0, ttbr1, tcr, vbar, mpidr, midr;
+	uint64_t sp_el0, tpidr_el1, sctlr, ttbr0, ttbr1, tcr, vbar, mpidr, midr, ctr;
 	uint64_t elr, spsr, esr, far;
 	/* of a place: what the memory at `frame` becomes when the core gets there, as the exception's entry would have it */
 	uint64_t frame, word[9];

@@ -41,6 +41,7 @@ struct ost_cpu_state {
 	uint64_t sp_svc;		/* Armv7: SP of SVC mode where it was halted in another; 0 not known */
 	uint64_t tpidrprw, tpidruro;	/* TPIDRPRW/TPIDRURO, or TPIDR_EL1 (_EL2 where the kernel runs there)/SP_EL0 */
 	uint64_t mpidr, midr;
+	uint32_t ctr;			/* CTR, CTR_EL0: lengths of cache lines, among others */
 	/*
 	 * The low tables are Linux's for a program, and pages count that Linux has taken from the hardware for a while to
 	 * see whether they are used (Armv7, short descriptors). Set by nobody but who means to read so.

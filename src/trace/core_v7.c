@@ -996,6 +996,7 @@ static const struct {
 	{ READ_CP15(0u, 13u, 0u, 3u), LO(tpidruro), true },
 	{ READ_CP15(0u, 0u, 0u, 5u), LO(mpidr), true },
 	{ READ_CP15(0u, 0u, 0u, 0u), LO(midr), true },
+	{ READ_CP15(0u, 0u, 0u, 1u), LO(ctr), false },
 };
 
 #define CP15_STATES (sizeof(cp15_state) / sizeof(cp15_state[0]))

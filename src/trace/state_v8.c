@@ -52,6 +52,7 @@ static const struct {
 	{ OST_V8_MRS(0, 4, 1, 0), LO(tpidruro), true },
 	{ OST_V8_MRS(0, 0, 0, 5), LO(mpidr), true },
 	{ OST_V8_MRS(0, 0, 0, 0), LO(midr), true },
+	{ OST_V8_MRS(3, 0, 0, 1), LO(ctr), false },
 	{ 0x910003eau, LO(sp_svc), true },				/* MOV x10, sp */
 };
 

@@ -98,7 +98,7 @@ START_TEST(calls_and_goes_on)
 	static const uint64_t args[] = { 0xcc0, 5 };
 
 	fake.function.to = (unsigned int)_i;
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, ELSEWHERE);
 	place(0, OTHER_PLACE);
 	place(0, ELSEWHERE);
@@ -123,7 +123,7 @@ START_TEST(calls_twice_in_a_stop)
 {
 	uint64_t arg = 1;
 
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(1, PLACE);
 	poll_to(OST_CALL_HELD);
 	good(ost_call_enter(call, FUNCTION, &arg, 1));
@@ -148,7 +148,7 @@ START_TEST(maintains_caches)
 	uint8_t bytes[4096];
 	struct ost_core *core;
 
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	core = ost_call_core(call);
@@ -172,7 +172,7 @@ START_TEST(maintains_what_is_not_mapped)
 	struct ost_core *core;
 
 	fake_all_dead(&fake);
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	core = ost_call_core(call);
@@ -188,7 +188,7 @@ START_TEST(keeps_up_with_a_slow_core)
 	struct ost_core *core;
 
 	fake.core[0].slow = 6;
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	core = ost_call_core(call);
@@ -204,7 +204,7 @@ END_TEST
 /* The function finds interrupts as the kernel's next step leaves them, and the task gets its PSR back. */
 START_TEST(interrupts)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	PSR(place(0, PLACE)) = _i ? MASKED : CALLED;
 	poll_to(OST_CALL_HELD);
 	good(ost_call_enter(call, FUNCTION, NULL, 0));
@@ -219,7 +219,7 @@ START_TEST(passes_arguments)
 {
 	static const uint64_t args[] = { 11, 12, 13, 14, 15, 16, 17, 18, 19 };
 
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(1, PLACE);
 	poll_to(OST_CALL_HELD);
 	ck_assert_int_eq(ost_call_enter(call, FUNCTION, args, ARGS + 1).code, OST_ERR_ARGUMENT);
@@ -236,7 +236,7 @@ END_TEST
 /* No function is called on a stack that it may not have. */
 START_TEST(wants_an_aligned_stack)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	STACK(place(0, PLACE)) -= 4;
 	poll_to(OST_CALL_HELD);
 	ck_assert_int_eq(ost_call_enter(call, FUNCTION, NULL, 0).code, OST_ERR_STATE);
@@ -250,7 +250,7 @@ END_TEST
 /* Both cores come by at once: one is held, the other goes on. */
 START_TEST(holds_one_only)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	place(1, PLACE);
 	place(1, ELSEWHERE);
@@ -266,9 +266,9 @@ END_TEST
 
 START_TEST(leaves_before_anybody_came)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	good(ost_call_poll(call, 0, &foreign));
-	ck_assert_int_eq(ost_call_catch(call, 0).code, OST_ERR_STATE);
+	ck_assert_int_eq(ost_call_catch(call, false, 0).code, OST_ERR_STATE);
 	ck_assert_int_eq(ost_call_enter(call, FUNCTION, NULL, 0).code, OST_ERR_STATE);
 	place(0, PLACE);
 	good(ost_call_leave(call, 0));
@@ -282,7 +282,7 @@ START_TEST(leaves_others_alone)
 {
 	fake.core[0].bvr[0] = ELSEWHERE;
 	fake.core[0].bcr[0] = OST_CORE_BCR_OURS;
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, ELSEWHERE);
 	place(1, PLACE);
 	poll_to(OST_CALL_HELD);
@@ -300,7 +300,7 @@ START_TEST(needs_units)
 {
 	for (unsigned int u = 0; u < UNITS - 1; u++)
 		fake.core[1].bcr[u] = 0x1e5;
-	ck_assert_int_eq(ost_call_catch(call, 0).code, OST_ERR_LIMIT);
+	ck_assert_int_eq(ost_call_catch(call, false, 0).code, OST_ERR_LIMIT);
 	ck_assert_int_eq(ost_call_state(call), OST_CALL_IDLE);
 	for (unsigned int u = 0; u < UNITS; u++)
 		ck_assert_uint_eq(fake.core[0].bcr[u], 0);
@@ -311,7 +311,7 @@ END_TEST
 START_TEST(cores_without_power)
 {
 	fake.core[0].prsr = 0;
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(1, PLACE);
 	poll_to(OST_CALL_HELD);
 	fake.function.to = 1;
@@ -337,7 +337,7 @@ static void lose_units(void)
 START_TEST(finds_what_lost_breakpoints_missed)
 {
 	fake.function.polls = 4;
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	good(ost_call_enter(call, FUNCTION, NULL, 0));
@@ -360,7 +360,7 @@ START_TEST(comes_back_with_its_units)
 {
 	uint32_t before[UNITS];
 
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	memcpy(before, fake.core[1].bcr, sizeof(before));
 	fake.core[1].prsr = 0;
 	good(ost_call_poll(call, 0, &foreign));
@@ -380,7 +380,7 @@ START_TEST(user_halts_meanwhile)
 {
 	unsigned int core = (unsigned int)_i;
 
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	place(1, ELSEWHERE);
 	poll_to(OST_CALL_HELD);
@@ -408,7 +408,7 @@ END_TEST
 /* The user halts a core in front of a safe place: not ours. */
 START_TEST(user_halts_at_a_place)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	PC(&fake.core[0].s) = PLACE;
 	fake_halt(&fake, 0);
 	good(ost_call_poll(call, 0, &foreign));
@@ -431,7 +431,7 @@ START_TEST(refuses_nonsense)
 	ck_assert_int_eq(ost_call_create(&fake.target, &none, &made).code, OST_ERR_ARGUMENT);
 	ck_assert_int_eq(ost_call_create(&fake.target, &odd, &made).code, OST_ERR_ARGUMENT);
 	ck_assert_ptr_null(made);
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	for (unsigned int i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
@@ -449,7 +449,7 @@ static bool run_through(unsigned int *failures)
 	uint64_t arg = 5;
 	unsigned int polls = 0;
 
-	if (ost_failed(ost_call_catch(call, 0))) {
+	if (ost_failed(ost_call_catch(call, false, 0))) {
 		++*failures;
 		return false;
 	}
@@ -512,7 +512,7 @@ START_TEST(goes_on_to_somebody_elses)
 		setup();
 		fake.core[1].bvr[0] = ELSEWHERE;
 		fake.core[1].bcr[0] = OST_CORE_BCR_OURS;
-		good(ost_call_catch(call, 0));
+		good(ost_call_catch(call, false, 0));
 		for (unsigned int k = 0; k < 2; k++) {
 			place(k, PLACE);
 			place(k, ELSEWHERE);
@@ -542,7 +542,7 @@ END_TEST
 /* The function never began for the link: the task is let go without it. */
 START_TEST(leaves_what_never_began)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	place(0, ELSEWHERE);
 	poll_to(OST_CALL_HELD);
@@ -559,7 +559,7 @@ END_TEST
 /* The link fails in the flush that sends the core off, which has been halted by the user when it is looked at again. */
 START_TEST(user_halts_while_the_link_fails)
 {
-	good(ost_call_catch(call, 0));
+	good(ost_call_catch(call, false, 0));
 	place(0, PLACE);
 	poll_to(OST_CALL_HELD);
 	fake.function.to = 1;

@@ -323,12 +323,13 @@ static struct ost_status emit(void *ctx, const struct ost_event *event)
 
 static struct ost_collect *collect(void)
 {
-	struct ost_collect_request request = { .emit = emit, .counter0 = 1000, .ns0 = 5, .hz = 1000000 };
+	struct ost_collect_request request = { .emit = emit };
 	struct ost_collect *ret;
 
 	request.cpu[0] = 9;
 	n_events = 0;
 	good(ost_collect_create(&request, &ret));
+	ost_collect_clock(ret, 1000, 5, 1000000);
 	return ret;
 }
 

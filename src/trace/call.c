@@ -8,6 +8,7 @@
 #define STATE (X(OST_CORE_PC) | X(OST_CORE_PSR))
 #define IDENTITY (X(OST_CORE_SP) | X(OST_CORE_TASK0))
 #define PROBE_EVERY 64u
+#define PSR_MASKS UINT64_C(0x3c0)		/* of interrupts */
 
 /* What a call is by the architecture's procedure call standard. */
 static const struct call_abi {
@@ -52,7 +53,8 @@ struct ost_call {
 	unsigned int cores;
 	uint32_t reserved[OST_TARGET_MAX_CORES];
 	uint64_t place[OST_CALL_MAX_PLACES];
-	unsigned int places;
+	unsigned int tasks, places;		/* places that tasks come by, and with those of interrupts */
+	unsigned int awaited;			/* as many of place[] */
 	uint64_t back;
 	enum ost_call_state state;
 	enum sending sending;
@@ -70,7 +72,7 @@ struct ost_call {
 static unsigned int awaited(const struct ost_call *call, const uint64_t **ret)
 {
 	*ret = call->state == OST_CALL_WAITING ? call->place : &call->back;
-	return call->state == OST_CALL_WAITING ? call->places : 1;
+	return call->state == OST_CALL_WAITING ? call->awaited : 1;
 }
 
 static void queue_arm(struct ost_call *call, struct call_cpu *cpu)
@@ -292,7 +294,7 @@ static struct ost_status look(const struct ost_call *call, struct call_cpu *cpu)
 
 static bool is_place(const struct ost_call *call, uint64_t pc)
 {
-	for (unsigned int i = 0; i < call->places; i++) {
+	for (unsigned int i = 0; i < call->awaited; i++) {
 		if (call->place[i] == pc)
 			return true;
 	}
@@ -457,10 +459,11 @@ struct ost_status ost_call_poll(struct ost_call *call, uint32_t away, uint32_t *
 
 /* ---- from outside ---- */
 
-struct ost_status ost_call_catch(struct ost_call *call, uint32_t away)
+struct ost_status ost_call_catch(struct ost_call *call, bool interrupts, uint32_t away)
 {
 	if (call->state != OST_CALL_IDLE || call->sending != SENT)
 		return ost_error(OST_ERR_STATE, "a call of the kernel is under way");
+	call->awaited = interrupts ? call->places : call->tasks;
 	for (unsigned int i = 0; i < call->cores; i++) {
 		call->cpu[i].open = call->cpu[i].armed = false;
 		OST_TRY(open_core(call, i));
@@ -471,6 +474,15 @@ struct ost_status ost_call_catch(struct ost_call *call, uint32_t away)
 			OST_TRY(arm_core(call, &call->cpu[i]));
 	}
 	return ost_ok();
+}
+
+bool ost_call_in_interrupt(const struct ost_call *call)
+{
+	for (unsigned int i = call->tasks; i < call->awaited; i++) {
+		if (call->place[i] == call->reg[OST_CORE_PC])
+			return true;
+	}
+	return false;
 }
 
 static struct ost_status check_enter(const struct ost_call *call, uint64_t fn, unsigned int args)
@@ -495,7 +507,7 @@ struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint6
 		call->send[i] = arg[i];
 	call->send[call->abi->lr] = call->back;
 	call->send[OST_CORE_PC] = fn;
-	call->send[OST_CORE_PSR] &= ~call->abi->psr_clear;
+	call->send[OST_CORE_PSR] &= ~(call->abi->psr_clear & (ost_call_in_interrupt(call) ? ~PSR_MASKS : ~UINT64_C(0)));
 	call->state = OST_CALL_UNDER_WAY;
 	return send(call);
 }
@@ -553,11 +565,12 @@ static struct ost_status make_cores(struct ost_call *call)
 struct ost_status ost_call_create(const struct ost_target *target, const struct ost_call_config *config,
 		struct ost_call **ret)
 {
+	unsigned int interrupts = !!config->interrupt[0] + !!config->interrupt[1];
 	struct ost_call *call;
 	struct ost_status status;
 
 	*ret = NULL;
-	if (!config->places || config->places > OST_CALL_MAX_PLACES)
+	if (!config->places || config->places + interrupts > OST_CALL_MAX_PLACES)
 		return ost_error_at(OST_ERR_ARGUMENT, "between 1 and 4 safe places are needed", config->places);
 	if (config->back & 3)
 		return ost_error_at(OST_ERR_ARGUMENT, "functions can't return to where no instruction is", config->back);
@@ -567,9 +580,14 @@ struct ost_status ost_call_create(const struct ost_target *target, const struct 
 	call->target = target;
 	call->abi = &abis[target->isa];
 	call->cores = target->cores < OST_TARGET_MAX_CORES ? target->cores : OST_TARGET_MAX_CORES;
-	call->places = config->places;
+	call->tasks = call->awaited = config->places;
 	call->back = config->back;
 	memcpy(call->place, config->place, config->places * sizeof(call->place[0]));
+	call->places = config->places;
+	for (unsigned int i = 0; i < OST_CALL_MAX_INTERRUPTS; i++) {
+		if (config->interrupt[i])
+			call->place[call->places++] = config->interrupt[i];
+	}
 	if (config->units_reserved)
 		memcpy(call->reserved, config->units_reserved, call->cores * sizeof(call->reserved[0]));
 	status = make_cores(call);

@@ -20,13 +20,16 @@
 
 #include "trace/core.h"
 
-#define OST_CALL_MAX_PLACES 4u
+#define OST_CALL_MAX_PLACES 4u			/* those of interrupts included */
+#define OST_CALL_MAX_INTERRUPTS 2u
 #define OST_CALL_MAX_ARGS 8u			/* on Armv8; 4 on Armv7 */
 
 struct ost_call_config {
 	/* Safe ones. arm: local_restart of vector_swi; arm64: in do_el0_svc() and do_el0_svc_compat(). A32 and A64 code. */
 	const uint64_t *place;
 	unsigned int places;			/* each takes a breakpoint unit of every core while WAITING */
+	/* Where every interrupt passes, masked; 0: none. Only what may be done in an interrupt may be called from there. */
+	uint64_t interrupt[OST_CALL_MAX_INTERRUPTS];
 	uint64_t back;				/* where functions return to */
 	const uint32_t *units_reserved;		/* per core: units that are somebody else's; NULL: none */
 };
@@ -50,14 +53,17 @@ void ost_call_destroy(struct ost_call *call);
 enum ost_call_state ost_call_state(const struct ost_call *call);
 /* The core that is held, in HELD and RETURNED, for more to be done there; it stays stopped meanwhile. Else NULL. */
 struct ost_core *ost_call_core(struct ost_call *call);
+/* Whether that is at a place of interrupts. */
+bool ost_call_in_interrupt(const struct ost_call *call);
 /* What the last function returned. */
 uint64_t ost_call_result(const struct ost_call *call);
 
 /*
  * Arm the safe places on all cores that answer; from IDLE. OST_ERR_LIMIT: too few free units, nothing is armed. After
- * any other failure: leave. away, here and below: bit n says that somebody else has core n stopped.
+ * any other failure: leave. interrupts: the places of interrupts, too. away, here and below: bit n says that somebody
+ * else has core n stopped.
  */
-struct ost_status ost_call_catch(struct ost_call *call, uint32_t away) OST_CHECK;
+struct ost_status ost_call_catch(struct ost_call *call, bool interrupts, uint32_t away) OST_CHECK;
 /* Call fn(arg[0], ...), from HELD or RETURNED. 2-4 flushes. After a failure of the link poll goes on with it. */
 struct ost_status ost_call_enter(struct ost_call *call, uint64_t fn, const uint64_t *arg, unsigned int args) OST_CHECK;
 /*

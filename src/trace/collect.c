@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/numbers.h"
+
 #define PIDS 8192u
 #define PROBES 8u
 
@@ -17,16 +19,9 @@ struct ost_collect {
 	struct ost_collect_request request;
 	struct ost_collect_stats stats;
 	struct ost_trace_table *table;
+	uint64_t counter0, ns0, hz;		/* see ost_collect_clock() */
+	uint64_t counter;			/* of the last record */
 	struct pid pids[PIDS];
-};
-
-/* Numbers that end a task, and its group. */
-static const struct {
-	uint32_t exit, exit_group;
-} ends[OST_ABI_COUNT] = {
-	[OST_ABI_ARM] = { 1, 248 },
-	[OST_ABI_ARM64] = { 93, 94 },
-	[OST_ABI_COMPAT] = { 1, 248 },
 };
 
 struct ost_status ost_collect_create(const struct ost_collect_request *request, struct ost_collect **ret)
@@ -61,6 +56,13 @@ const struct ost_collect_stats *ost_collect_stats(const struct ost_collect *coll
 	return &collect->stats;
 }
 
+void ost_collect_clock(struct ost_collect *collect, uint64_t counter, uint64_t ns, uint64_t hz)
+{
+	collect->counter0 = counter;
+	collect->ns0 = ns;
+	collect->hz = hz;
+}
+
 /* ---- who ---- */
 
 static struct pid *find_pid(struct ost_collect *collect, int32_t pid)
@@ -88,51 +90,16 @@ static struct pid *place_pid(struct ost_collect *collect, int32_t pid)
 	return at ? at : &collect->pids[(uint32_t)pid % PIDS];
 }
 
-static struct ost_status take_ident(struct ost_collect *collect, const struct ost_ring_record *record)
-{
-	struct pid *at = place_pid(collect, record->pid);
-	struct ost_trace_task *task = ost_trace_table_find(collect->table, record->task);
-
-	at->pid = record->pid;
-	at->id = (struct ost_task){ .addr = record->task, .pid = record->pid, .tgid = record->tgid };
-	memcpy(at->id.comm, record->comm, sizeof(at->id.comm));
-	if (task)
-		task->id = at->id;
-	return ost_ok();
-}
-
-/* The task of a record. One of which nothing was said has an identity of its pid alone. */
-static struct ost_status task_of(struct ost_collect *collect, const struct ost_ring_record *record,
-		struct ost_trace_task **ret)
-{
-	const struct pid *at = find_pid(collect, record->pid);
-	struct ost_task id = { .pid = record->pid, .tgid = record->pid };
-
-	if (at)
-		id = at->id;
-	else
-		collect->stats.unknown++;
-	/* Odd keys are no addresses of tasks. */
-	OST_TRY(ost_trace_table_get(collect->table, at ? id.addr : (uint64_t)record->pid << 1 | 1, ret));
-	(*ret)->id = id;
-	if (!(*ret)->at_entry)
-		OST_TRY(ost_capture_create(&(*ret)->at_entry));
-	if (!(*ret)->at_exit)
-		OST_TRY(ost_capture_create(&(*ret)->at_exit));
-	return ost_ok();
-}
-
 /* ---- events ---- */
 
 static uint64_t time_of(const struct ost_collect *collect, uint64_t counter)
 {
-	const struct ost_collect_request *r = &collect->request;
-	int64_t ticks = (int64_t)(counter - r->counter0);
-	int64_t hz = (int64_t)r->hz;
+	int64_t ticks = (int64_t)(counter - collect->counter0);
+	int64_t hz = (int64_t)collect->hz;
 
 	if (!hz || !counter)
-		return r->ns0;
-	return r->ns0 + (uint64_t)(ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz);
+		return collect->ns0;
+	return collect->ns0 + (uint64_t)(ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz);
 }
 
 static struct ost_status emit(struct ost_collect *collect, const struct ost_trace_task *task,
@@ -178,6 +145,80 @@ static struct ost_status take_extents(struct ost_collect *collect, const struct 
 	return ost_ok();
 }
 
+/* The task won't return: said where it was told of. */
+static struct ost_status end_task(struct ost_collect *collect, struct ost_trace_task *task,
+		const struct ost_ring_record *record)
+{
+	struct ost_status status;
+
+	if (!task->in_call || task->held_back)
+		task->flags |= OST_EVENT_NO_ENTRY;
+	collect->stats.ended++;
+	status = emit(collect, task, record, OST_EVENT_ENDED, time_of(collect, record->counter));
+	ost_trace_table_remove(collect->table, task);
+	return status;
+}
+
+/* The others of a thread group: those in a call show up once more when they leave it. */
+static struct ost_status end_group(struct ost_collect *collect, const struct ost_trace_task *self,
+		const struct ost_ring_record *record, bool at_once)
+{
+	struct ost_trace_task *task = ost_trace_table_next(collect->table, NULL);
+
+	while (task) {
+		struct ost_trace_task *next = ost_trace_table_next(collect->table, task);
+
+		if (task != self && task->id.tgid == self->id.tgid) {
+			if (task->in_call && !at_once)
+				task->dying = true;
+			else
+				OST_TRY(end_task(collect, task, record));
+		}
+		task = next;
+	}
+	return ost_ok();
+}
+
+/* The task of a record. One of which nothing was said has an identity of its pid alone. */
+static struct ost_status task_of(struct ost_collect *collect, const struct ost_ring_record *record,
+		struct ost_trace_task **ret)
+{
+	const struct pid *at = find_pid(collect, record->pid);
+	struct ost_task id = { .pid = record->pid, .tgid = record->pid };
+	uint64_t key;
+
+	if (at)
+		id = at->id;
+	else
+		collect->stats.unknown++;
+	/* Odd keys are no addresses of tasks. */
+	key = at ? id.addr : (uint64_t)record->pid << 1 | 1;
+	OST_TRY(ost_trace_table_get(collect->table, key, ret));
+	(*ret)->id = id;
+	if (!(*ret)->at_entry)
+		OST_TRY(ost_capture_create(&(*ret)->at_entry));
+	if (!(*ret)->at_exit)
+		OST_TRY(ost_capture_create(&(*ret)->at_exit));
+	return ost_ok();
+}
+
+static struct ost_status take_ident(struct ost_collect *collect, const struct ost_ring_record *record)
+{
+	struct pid *at = place_pid(collect, record->pid);
+	struct ost_trace_task *task = ost_trace_table_find(collect->table, record->task);
+
+	at->pid = record->pid;
+	at->id = (struct ost_task){ .addr = record->task, .pid = record->pid, .tgid = record->tgid };
+	memcpy(at->id.comm, record->comm, sizeof(at->id.comm));
+	if (!task)
+		return ost_ok();
+	/* Another task where one was that died unseen; but a thread that executes a program gets its leader's pid. */
+	if (task->id.pid != record->pid && !(task->in_call && ost_trace_is_exec(task)))
+		return end_task(collect, task, record);
+	task->id = at->id;
+	return ost_ok();
+}
+
 static struct ost_status take_entry(struct ost_collect *collect, const struct ost_ring_record *record)
 {
 	struct ost_trace_task *task;
@@ -185,10 +226,10 @@ static struct ost_status take_entry(struct ost_collect *collect, const struct os
 	OST_TRY(task_of(collect, record, &task));
 	if (task->in_call && !task->held_back)
 		collect->stats.unfinished++;
+	task->flags = ost_trace_is_restart(task, record->abi, record->nr) ? OST_EVENT_RESTART : 0;
 	task->in_call = true;
 	task->held_back = record->flags & OST_RECORD_HELD;
 	task->exit_seen = false;
-	task->flags = 0;
 	task->abi = record->abi;
 	task->nr = record->nr;
 	task->user_sp = record->sp;
@@ -201,12 +242,11 @@ static struct ost_status take_entry(struct ost_collect *collect, const struct os
 		return ost_ok();
 	collect->stats.entries++;
 	OST_TRY(emit(collect, task, record, OST_EVENT_ENTRY, task->entry_ns));
-	if (task->nr != ends[task->abi].exit && task->nr != ends[task->abi].exit_group)
+	if (task->nr == ost_numbers[task->abi].exit_group)
+		OST_TRY(end_group(collect, task, record, false));
+	else if (task->nr != ost_numbers[task->abi].exit)
 		return ost_ok();
-	collect->stats.ended++;
-	OST_TRY(emit(collect, task, record, OST_EVENT_ENDED, task->entry_ns));
-	ost_trace_table_remove(collect->table, task);
-	return ost_ok();
+	return end_task(collect, task, record);
 }
 
 /* No entry came, or it was dropped. */
@@ -238,17 +278,25 @@ static struct ost_status take_exit(struct ost_collect *collect, const struct ost
 		no_entry(collect, record, task);
 	if (record->flags & OST_RECORD_SKIPPED)
 		task->flags |= OST_EVENT_SKIPPED;
+	/* killed in the call: it goes no further than to its end */
+	if (task->dying && ost_is_restart_code((int64_t)record->ret))
+		return end_task(collect, task, record);
 	/* What sigreturn and exec leave in pt_regs is another call's, and so is what the stub then copied. */
 	OST_TRY(take_extents(collect, task, record, !(task->flags & OST_EVENT_NO_ENTRY) && record->nr == task->nr));
 	if (task->held_back) {
 		collect->stats.entries++;
 		OST_TRY(emit(collect, task, record, OST_EVENT_ENTRY, task->entry_ns));
 	}
+	OST_TRY(emit(collect, task, record, OST_EVENT_EXIT, now));
+	collect->stats.exits++;
 	task->in_call = false;
 	task->held_back = false;
 	task->exit_seen = true;
-	collect->stats.exits++;
-	return emit(collect, task, record, OST_EVENT_EXIT, now);
+	task->last_nr = task->nr;
+	task->last_ret = (int64_t)record->ret;
+	if (ost_trace_is_exec(task) && !task->last_ret && !(task->flags & OST_EVENT_NO_ENTRY))
+		OST_TRY(end_group(collect, task, record, true));
+	return task->dying ? end_task(collect, task, record) : ost_ok();
 }
 
 static struct ost_status take_child(struct ost_collect *collect, const struct ost_ring_record *record)
@@ -269,10 +317,27 @@ static struct ost_status take_child(struct ost_collect *collect, const struct os
 	return emit(collect, task, record, OST_EVENT_CHILD, task->entry_ns);
 }
 
+/* Threads that their group's end has killed are seen no more where the stub tells groups. */
+struct ost_status ost_collect_end(struct ost_collect *collect)
+{
+	struct ost_trace_task *task = ost_trace_table_next(collect->table, NULL);
+	struct ost_ring_record last = { .counter = collect->counter };
+
+	while (task) {
+		struct ost_trace_task *next = ost_trace_table_next(collect->table, task);
+
+		if (task->dying)
+			OST_TRY(end_task(collect, task, &last));
+		task = next;
+	}
+	return ost_ok();
+}
+
 struct ost_status ost_collect_take(void *ctx, const struct ost_ring_record *record)
 {
 	struct ost_collect *collect = ctx;
 
+	collect->counter = record->counter;
 	switch (record->kind) {
 	case OST_STUB_ENTRY:
 		return take_entry(collect, record);

@@ -12,8 +12,6 @@ struct ost_collect_request {
 	void *ctx;
 	/* As struct ost_trace_hooks has it. */
 	struct ost_status (*emit)(void *ctx, const struct ost_event *event);
-	/* Host time of the counter's value counter0 is ns0; hz 0: no counter, every event is at ns0. */
-	uint64_t counter0, ns0, hz;
 	unsigned int cpu[OST_STUB_CORES];	/* core number, as OpenOCD's coreid, of a record's core */
 };
 
@@ -30,8 +28,17 @@ struct ost_collect_stats {
 struct ost_status ost_collect_create(const struct ost_collect_request *request, struct ost_collect **ret) OST_CHECK;
 void ost_collect_destroy(struct ost_collect *collect);
 
+/*
+ * The counter stood at `counter` at host time ns and counts hz a second; 0: there is none, and what is taken from now on
+ * happened at ns. Before the first record.
+ */
+void ost_collect_clock(struct ost_collect *collect, uint64_t counter, uint64_t ns, uint64_t hz);
+
 /* For ost_ring_parse(): ctx is the struct ost_collect. Fails with what emit() failed with, or OST_ERR_NOMEM. */
 struct ost_status ost_collect_take(void *ctx, const struct ost_ring_record *record) OST_CHECK;
+
+/* No more records will come: tasks that are known to have died are emitted as ENDED. */
+struct ost_status ost_collect_end(struct ost_collect *collect) OST_CHECK;
 
 const struct ost_collect_stats *ost_collect_stats(const struct ost_collect *collect);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "trace/hit.h"
+#include "trace/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +18,14 @@
 #define FRAME_COMPAT 0xffu
 #define FRAME_VALUE 1u
 #define FRAME_REGS 9u
-#define NONE UINT32_MAX
 
-/* What differs between the ABIs: calls that change who a task is or whether it comes back, and pt_regs. */
+/* The user's SP in pt_regs, and its size. */
 static const struct abi {
-	uint32_t restart, exit, exit_group, execve, execveat, sigreturn, rt_sigreturn, prctl;
-	uint32_t fork, vfork, clone, clone3;
-	uint32_t sp, word;			/* the user's SP in pt_regs, and its size */
+	uint32_t sp, word;
 } abis[OST_ABI_COUNT] = {
-	[OST_ABI_ARM] = { 0, 1, 248, 11, 387, 119, 173, 172, 2, 190, 120, 435, 0x34, 4 },
-	[OST_ABI_ARM64] = { 128, 93, 94, 221, 281, NONE, 139, 167, NONE, NONE, 220, 435, 0xf8, 8 },
-	[OST_ABI_COMPAT] = { 0, 1, 248, 11, 387, 119, 173, 172, 2, 190, 120, 435, 0x68, 4 },
+	[OST_ABI_ARM] = { 0x34, 4 },
+	[OST_ABI_ARM64] = { 0xf8, 8 },
+	[OST_ABI_COMPAT] = { 0x68, 4 },
 };
 
 /* One hit under service. */
@@ -133,21 +131,9 @@ static void end_task(struct ost_external *ext, const struct hit *hit, struct ost
 	ost_trace_table_remove(ext->table, task);
 }
 
-static bool is_restart_code(int64_t ret)
-{
-	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
-}
-
-static bool is_exec(const struct ost_trace_task *task)
-{
-	const struct abi *abi = &abis[task->abi];
-
-	return task->nr == abi->execve || task->nr == abi->execveat;
-}
-
 static bool makes_task(const struct ost_trace_task *task)
 {
-	const struct abi *abi = &abis[task->abi];
+	const struct ost_numbers *abi = &ost_numbers[task->abi];
 
 	return task->nr == abi->clone || task->nr == abi->clone3 || task->nr == abi->fork || task->nr == abi->vfork;
 }
@@ -623,8 +609,7 @@ static struct call call_of(const struct ost_external *ext, const struct hit *hit
 static void begin_call(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
 	struct call call = call_of(ext, hit);
-	bool restart = call.nr == abis[call.abi].restart || (task->exit_seen && is_restart_code(task->last_ret) &&
-		task->last_nr == call.nr && task->abi == call.abi);
+	bool restart = ost_trace_is_restart(task, call.abi, call.nr);
 
 	if (task->in_call && task->verdict == OST_TRACE_YES)
 		ext->stats.lost++;
@@ -648,7 +633,7 @@ static struct ost_status read_user_sp(struct hit *hit, struct ost_trace_task *ta
 	uint8_t bytes[8] = { 0 };
 
 	task->user_sp = 0;
-	if (task->nr != abi->sigreturn && task->nr != abi->rt_sigreturn)
+	if (task->nr != ost_numbers[task->abi].sigreturn && task->nr != ost_numbers[task->abi].rt_sigreturn)
 		return ost_ok();
 	OST_TRY(fetch_kernel(hit, fetch, ost_core_add_range(fetch, 0, task->sp + abi->sp, abi->word, bytes)));
 	task->user_sp = ost_le64(bytes);
@@ -665,15 +650,15 @@ static struct ost_status plan_entry(struct ost_external *ext, struct hit *hit, s
 	OST_TRY(read_user_sp(hit, task));
 	ost_capture_reset(task->at_entry);
 	event = event_of(task, hit, OST_EVENT_ENTRY);
-	return fetch_planned(ext, hit, &event, is_exec(task) ? NULL : history, away);
+	return fetch_planned(ext, hit, &event, ost_trace_is_exec(task) ? NULL : history, away);
 }
 
 static void after_entry(struct ost_external *ext, struct hit *hit, struct ost_trace_task *task)
 {
-	const struct abi *abi = &abis[task->abi];
+	const struct ost_numbers *abi = &ost_numbers[task->abi];
 	bool group = task->nr == abi->exit_group, ends = group || task->nr == abi->exit;
 
-	if (is_exec(task) || task->nr == abi->prctl)
+	if (ost_trace_is_exec(task) || task->nr == abi->prctl)
 		task->stale = true;
 	if (task->reported) {
 		struct ost_event event = event_of(task, hit, OST_EVENT_ENTRY);
@@ -733,7 +718,7 @@ static struct ost_status serve_entry(struct ost_external *ext, struct hit *hit, 
 	begin_call(ext, hit, task);
 	status = ost_context_entry(ext, hit->cpu, task, makes_task(task));
 	task->reported = task->verdict == OST_TRACE_YES && ost_trace_wants_nr(ext->table, task->abi, task->nr);
-	task->held_back = task->verdict == OST_TRACE_NO && is_exec(task) && ost_trace_by_comm(ext->table)
+	task->held_back = task->verdict == OST_TRACE_NO && ost_trace_is_exec(task) && ost_trace_by_comm(ext->table)
 		&& ost_trace_wants_nr(ext->table, task->abi, task->nr);
 	if (!ost_failed(status) && (task->reported || task->held_back))
 		status = plan_entry(ext, hit, task, away);
@@ -810,7 +795,7 @@ static void after_exit(struct ost_external *ext, struct hit *hit, struct ost_tra
 	task->last_nr = task->nr;
 	task->last_ret = ret;
 	hit->cpu->expect_exit = false;
-	if (is_exec(task) && ret == 0 && !(task->flags & OST_EVENT_NO_ENTRY))
+	if (ost_trace_is_exec(task) && ret == 0 && !(task->flags & OST_EVENT_NO_ENTRY))
 		end_group(ext, hit, task, true);
 	if (task->dying)
 		end_task(ext, hit, task);
@@ -861,7 +846,7 @@ static struct ost_status serve_exit(struct ost_external *ext, struct hit *hit, u
 		task->flags |= OST_EVENT_SKIPPED;
 	report = task->reported || (task->held_back && task->verdict == OST_TRACE_YES);
 	/* killed in the call: it goes no further than to its end */
-	if (task->dying && is_restart_code(ret)) {
+	if (task->dying && ost_is_restart_code(ret)) {
 		status = leave_plain(ext, hit, away);
 		end_task(ext, hit, task);
 		return status;

@@ -6,8 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plan_abi.h"
 #include "decode/decode.h"
 #include "session.h"
+#include "session_inkernel.h"
 #include "trace/core.h"
 
 /* The kernel is read while it runs: what was caught in the middle of a change is looked at again. */
@@ -17,8 +19,10 @@ struct ost_session {
 	struct ost_session_host host;
 	char *cache_dir;
 	struct ost_kernel *kernel;
-	struct ost_cpu_state cpu;		/* of one core, as the kernel was looked for */
-	struct ost_external *external;
+	struct ost_session_cores cores;		/* as the kernel was looked for */
+	enum ost_session_mode mode;
+	struct ost_external *external;		/* one of the two, while something is traced */
+	struct ost_inkernel *inkernel;
 	struct ost_decoder *decoder;
 	struct ost_record plan, record;		/* kept for their storage */
 	struct ost_writer *writer;
@@ -27,6 +31,7 @@ struct ost_session {
 	int fd;					/* of the trace file, or -1 */
 	bool running;
 	struct ost_trace_stats last;		/* of the trace that has ended */
+	struct ost_inkernel_stats last_inkernel;
 	bool traced;				/* `last` means something */
 };
 
@@ -72,8 +77,14 @@ static void release_tracer(struct ost_session *s)
 		s->traced = true;
 		ost_external_destroy(s->external);
 	}
+	if (s->inkernel) {
+		ost_inkernel_stats(s->inkernel, &s->last_inkernel);
+		s->traced = true;
+		ost_inkernel_destroy(s->inkernel);
+	}
 	ost_decoder_destroy(s->decoder);
 	s->external = NULL;
+	s->inkernel = NULL;
 	s->decoder = NULL;
 	s->running = false;
 }
@@ -129,17 +140,16 @@ static struct ost_status read_states(struct ost_session *s, struct ost_cpu_state
 
 static struct ost_status find_kernel(struct ost_session *s, struct ost_kernel **ret)
 {
-	struct ost_cpu_state cpus[OST_TARGET_MAX_CORES];
 	struct ost_kernel_request request = {
-		.cpus = cpus,
+		.cpus = s->cores.cpu,
 		.phys = s->host.phys,
 		.cache_dir = s->cache_dir,
 		.progress = report_progress,
 		.ctx = s,
 	};
 
-	OST_TRY(read_states(s, cpus, &request.n_cpus));
-	s->cpu = cpus[0];
+	OST_TRY(read_states(s, s->cores.cpu, &s->cores.n));
+	request.n_cpus = s->cores.n;
 	return ost_kernel_find(&request, ret);
 }
 
@@ -166,8 +176,11 @@ struct ost_status ost_session_attach(struct ost_session *s)
 	return ost_ok();
 }
 
+/* Where a tracer's breakpoint stops a core: at a syscall's way, or where a function that it called returns to. */
 static bool is_point(const struct ost_layout *layout, uint64_t pc)
 {
+	if (pc == layout->text_end - OST_UNDO_SPACE + offsetof(struct ost_undo_record, spin))
+		return true;
 	for (unsigned int i = 0; i < layout->points; i++) {
 		if (layout->point[i].addr == pc)
 			return true;
@@ -186,6 +199,35 @@ struct ost_status ost_session_clean(struct ost_session *s, uint32_t away, unsign
 			*ret_stranded |= 1u << i;
 	}
 	return ost_external_clean(s->host.target, away, ret_found);
+}
+
+/* ---- what an in-kernel tracer left ---- */
+
+bool ost_session_leftover(const struct ost_session *s)
+{
+	return s->kernel && ost_kernel_leftover(s->kernel);
+}
+
+static void install_progress(void *ctx, const char *what)
+{
+	report_progress(ctx, what, 0, 0);
+}
+
+struct ost_status ost_session_recover(struct ost_session *s, uint32_t away)
+{
+	struct ost_install_config config = { .target = s->host.target, .ctx = s, .progress = install_progress };
+	struct ost_inkernel *ik;
+	struct ost_status status;
+
+	if (!ost_session_leftover(s))
+		return ost_ok();
+	OST_TRY(ost_session_install(s->kernel, &s->cores, &config));
+	OST_TRY(ost_inkernel_adopt(&config, ost_kernel_leftover(s->kernel), &ik));
+	status = ost_inkernel_stop(ik, away);
+	ost_inkernel_destroy(ik);
+	OST_TRY(status);
+	ost_kernel_recovered(s->kernel);
+	return ost_ok();
 }
 
 struct ost_kernel *ost_session_kernel(struct ost_session *s)
@@ -272,11 +314,29 @@ static struct ost_status read_user(void *ctx, const struct ost_task *task, uint6
 	struct ost_status status;
 	struct ost_vm vm;
 
-	OST_TRY(ost_kernel_user_regime(s->kernel, &s->cpu, task->addr, &regime));
+	OST_TRY(ost_kernel_user_regime(s->kernel, &s->cores.cpu[0], task->addr, &regime));
 	OST_TRY(ost_vm_init(&vm, s->host.phys, &regime, 0));
 	status = ost_mem_read(&vm.mem, va, buf, len);
 	ost_vm_deinit(&vm);
 	return status;
+}
+
+static struct ost_trace_filter filter_of(const struct ost_session_options *o, const struct call_numbers *numbers)
+{
+	struct ost_trace_filter filter = {
+		.pid = o->pid, .pids = o->pids, .tgid = o->tgid, .tgids = o->tgids, .comm = o->comm, .comms = o->comms,
+		.no_follow = o->no_follow,
+	};
+
+	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++)
+		filter.calls[abi] = (struct ost_trace_calls){ numbers->nr[abi], numbers->nrs[abi] };
+	return filter;
+}
+
+static void units_reserved(struct ost_session *s, uint32_t *reserved)
+{
+	for (unsigned int i = 0; i < s->host.target->cores; i++)
+		reserved[i] = s->host.units_used(s->host.ctx, i);
 }
 
 static struct ost_status create_external(struct ost_session *s, const struct ost_session_options *o,
@@ -286,18 +346,70 @@ static struct ost_status create_external(struct ost_session *s, const struct ost
 	uint32_t reserved[OST_TARGET_MAX_CORES] = { 0 };
 	struct ost_trace_config config = {
 		.layout = ost_kernel_layout(s->kernel),
-		.filter = {
-			.pid = o->pid, .pids = o->pids, .tgid = o->tgid, .tgids = o->tgids, .comm = o->comm, .comms = o->comms,
-			.no_follow = o->no_follow,
-		},
+		.filter = filter_of(o, numbers),
 		.units_reserved = reserved,
 	};
 
-	for (unsigned int abi = 0; abi < OST_ABI_COUNT; abi++)
-		config.filter.calls[abi] = (struct ost_trace_calls){ numbers->nr[abi], numbers->nrs[abi] };
-	for (unsigned int i = 0; i < s->host.target->cores; i++)
-		reserved[i] = s->host.units_used(s->host.ctx, i);
+	units_reserved(s, reserved);
 	return ost_external_create(s->host.target, &config, &hooks, &s->external);
+}
+
+/* ---- in-kernel ---- */
+
+/* Thread groups that the user named by number, and those that have one of the names now. */
+struct groups {
+	int32_t tgid[OST_STUB_TGIDS];
+	size_t n;
+};
+
+static struct ost_status find_groups(struct ost_session *s, const struct ost_session_options *o, struct groups *ret)
+{
+	size_t named;
+
+	if (o->tgids > OST_STUB_TGIDS / 2)
+		return ost_error_at(OST_ERR_LIMIT, "in-kernel tracing knows 256 thread groups at most", o->tgids);
+	if (o->tgids)
+		memcpy(ret->tgid, o->tgid, o->tgids * sizeof(ret->tgid[0]));
+	OST_TRY(ost_session_named(s->kernel, o->comm, o->comms, ret->tgid + o->tgids, OST_STUB_TGIDS / 2 - o->tgids, &named));
+	ret->n = o->tgids + named;
+	return ost_ok();
+}
+
+static struct ost_status create_inkernel(struct ost_session *s, const struct ost_session_options *o,
+		const struct call_numbers *numbers)
+{
+	uint32_t reserved[OST_TARGET_MAX_CORES] = { 0 };
+	uint32_t strings = o->string_limit ? o->string_limit : 32;
+	struct groups groups = { .n = 0 };
+	struct ost_inkernel_config config = {
+		.install = {
+			.target = s->host.target, .units_reserved = reserved, .ctx = s, .progress = install_progress,
+		},
+		.filter = filter_of(o, numbers),
+		.ring_size = o->ring_size ? o->ring_size : OST_INKERNEL_RING,
+		.lossless = o->lossless,
+		.string_max = strings < OST_PLAN_STRING_MAX ? OST_PLAN_STRING_MAX : strings + 1,
+		.buffer_max = strings < OST_PLAN_BUFFER_MIN ? OST_PLAN_BUFFER_MIN : strings,
+		.array_max = OST_PLAN_ARRAY_MAX,
+	};
+
+	units_reserved(s, reserved);
+	OST_TRY(find_groups(s, o, &groups));
+	config.filter.tgid = groups.tgid;
+	config.filter.tgids = groups.n;
+	OST_TRY(ost_session_inkernel(s->kernel, &s->cores, o->verbose, &config));
+	return ost_inkernel_create(&config, emit_event, s, &s->inkernel);
+}
+
+/* What got its name, or was made by somebody with it, between the first look and the hooks. */
+static struct ost_status add_groups(struct ost_session *s, const struct ost_session_options *o, uint32_t away)
+{
+	struct groups groups = { .n = 0 };
+
+	if (!o->comms)
+		return ost_ok();
+	OST_TRY(find_groups(s, o, &groups));
+	return ost_inkernel_add(s->inkernel, groups.tgid, groups.n, away);
 }
 
 static struct ost_status create_tracer(struct ost_session *s, const struct ost_session_options *o, const char **culprit)
@@ -306,7 +418,7 @@ static struct ost_status create_tracer(struct ost_session *s, const struct ost_s
 	struct ost_status status = call_numbers(ost_kernel_layout(s->kernel), o, &numbers, culprit);
 
 	if (!ost_failed(status))
-		status = create_external(s, o, &numbers);
+		status = o->mode == OST_MODE_EXTERNAL ? create_external(s, o, &numbers) : create_inkernel(s, o, &numbers);
 	call_numbers_deinit(&numbers);
 	return status;
 }
@@ -360,6 +472,8 @@ static struct ost_status open_output(struct ost_session *s, const struct ost_ses
 
 static void tell_units(struct ost_session *s, bool taken)
 {
+	if (!s->external)
+		return;
 	for (unsigned int i = 0; i < s->host.target->cores; i++)
 		s->host.units_taken(s->host.ctx, i, ost_external_units(s->external, i), taken);
 }
@@ -367,13 +481,14 @@ static void tell_units(struct ost_session *s, bool taken)
 static struct ost_status start_trace(struct ost_session *s, const struct ost_session_options *o, uint32_t away,
 		const char **culprit)
 {
+	s->mode = o->mode;
 	OST_TRY(create_decoder(s, o));
 	OST_TRY(create_tracer(s, o, culprit));
 	OST_TRY(open_output(s, o, culprit));
-	OST_TRY(ost_external_start(s->external, away));
+	OST_TRY(s->external ? ost_external_start(s->external, away) : ost_inkernel_start(s->inkernel, away));
 	tell_units(s, true);
 	s->running = true;
-	return ost_ok();
+	return s->inkernel ? add_groups(s, o, away) : ost_ok();
 }
 
 struct ost_status ost_session_start(struct ost_session *s, const struct ost_session_options *options, uint32_t away,
@@ -384,7 +499,7 @@ struct ost_status ost_session_start(struct ost_session *s, const struct ost_sess
 	*ret_culprit = NULL;
 	if (s->running)
 		return ost_error(OST_ERR_STATE, "a trace is running already: openst_stop ends it");
-	if (s->external)
+	if (ost_session_busy(s))
 		return ost_error(OST_ERR_STATE, "the last trace has not been taken off the target: openst_stop first");
 	if (!s->kernel)
 		return ost_error(OST_ERR_STATE, "the kernel has not been found yet");
@@ -392,7 +507,10 @@ struct ost_status ost_session_start(struct ost_session *s, const struct ost_sess
 	if (ost_failed(status)) {
 		int saved = errno;
 
-		drop_trace(s);
+		if (ost_inkernel_present(s->inkernel))
+			ost_ignore(ost_session_stop(s, away));
+		if (!ost_inkernel_present(s->inkernel))
+			drop_trace(s);
 		s->traced = false;
 		errno = saved;
 	}
@@ -406,7 +524,7 @@ bool ost_session_running(const struct ost_session *s)
 
 bool ost_session_busy(const struct ost_session *s)
 {
-	return s && s->external;
+	return s && (s->external || s->inkernel);
 }
 
 /* ---- serve, stop ---- */
@@ -423,6 +541,16 @@ static void tell_shared(struct ost_session *s)
 	ost_external_share(s->external, shared);
 }
 
+static struct ost_status serve_inkernel(struct ost_session *s, uint64_t budget_ns)
+{
+	struct ost_inkernel_stats before, after;
+
+	ost_inkernel_stats(s->inkernel, &before);
+	OST_TRY(ost_inkernel_poll(s->inkernel, budget_ns));
+	ost_inkernel_stats(s->inkernel, &after);
+	return after.bytes == before.bytes ? ost_writer_flush(s->writer) : ost_ok();
+}
+
 struct ost_status ost_session_serve(struct ost_session *s, uint64_t budget_ns, uint32_t away, uint32_t halt_wanted,
 		uint32_t *ret_foreign)
 {
@@ -432,6 +560,8 @@ struct ost_status ost_session_serve(struct ost_session *s, uint64_t budget_ns, u
 	*ret_foreign = 0;
 	if (!s->running)
 		return ost_ok();
+	if (s->inkernel)
+		return serve_inkernel(s, budget_ns);
 	tell_shared(s);
 	status = ost_external_poll(s->external, budget_ns, 0, away, halt_wanted, &result);
 	*ret_foreign = result.foreign;
@@ -450,6 +580,8 @@ struct ost_status ost_session_stop(struct ost_session *s, uint32_t away)
 			tell_units(s, false);
 		stopped = ost_external_stop(s->external, away);
 	}
+	if (s->inkernel)
+		stopped = ost_inkernel_stop(s->inkernel, away);
 	s->running = false;
 	closed = close_output(s);
 	if (ost_failed(stopped))
@@ -465,23 +597,41 @@ void ost_session_forget(struct ost_session *s)
 			tell_units(s, false);
 		ost_external_forget(s->external);
 	}
+	if (s->inkernel)
+		ost_inkernel_forget(s->inkernel);
 	drop_trace(s);
 	ost_kernel_destroy(s->kernel);
 	s->kernel = NULL;
+}
+
+enum ost_session_mode ost_session_mode(const struct ost_session *s)
+{
+	return s->mode;
 }
 
 const struct ost_trace_stats *ost_session_stats(const struct ost_session *s)
 {
 	if (s->external)
 		return ost_external_stats(s->external);
-	return s->traced ? &s->last : NULL;
+	return s->traced && s->mode == OST_MODE_EXTERNAL ? &s->last : NULL;
+}
+
+bool ost_session_inkernel_stats(const struct ost_session *s, struct ost_inkernel_stats *ret)
+{
+	if (s->inkernel)
+		ost_inkernel_stats(s->inkernel, ret);
+	else if (s->traced && s->mode == OST_MODE_INKERNEL)
+		*ret = s->last_inkernel;
+	else
+		return false;
+	return true;
 }
 
 bool ost_session_filtering(const struct ost_session *s, struct ost_external_filtering *ret)
 {
-	if (s->running)
+	if (s->running && s->external)
 		*ret = ost_external_filtering(s->external);
-	return s->running;
+	return s->running && s->external;
 }
 
 const char *ost_session_output(const struct ost_session *s)

@@ -11,6 +11,7 @@
 #include "kernel/kernel.h"
 #include "out/out.h"
 #include "trace/external.h"
+#include "trace/inkernel.h"
 
 /* What the session needs of its surroundings. All borrowed, all callbacks with ctx. */
 struct ost_session_host {
@@ -29,7 +30,15 @@ struct ost_session_host {
 	void (*units_taken)(void *ctx, unsigned int core, uint32_t mask, bool taken);
 };
 
+enum ost_session_mode {
+	OST_MODE_EXTERNAL,		/* hardware breakpoints; no byte of the target's memory is written */
+	OST_MODE_INKERNEL,		/* the kernel is patched and writes a ring, which is drained while it runs */
+};
+
 struct ost_session_options {
+	enum ost_session_mode mode;
+	uint32_t ring_size;		/* in-kernel: bytes, 0: the default */
+	bool lossless;			/* in-kernel: a full ring holds the writer */
 	const int32_t *pid, *tgid;
 	size_t pids, tgids;
 	const char *const *comm;
@@ -69,6 +78,13 @@ struct ost_status ost_session_clean(struct ost_session *session, uint32_t away, 
 struct ost_kernel *ost_session_kernel(struct ost_session *session);
 
 /*
+ * Whether an in-kernel tracer that died has left something in the kernel that was found; and take it out. Waits for a
+ * task to make a system call.
+ */
+bool ost_session_leftover(const struct ost_session *session);
+struct ost_status ost_session_recover(struct ost_session *session, uint32_t away) OST_CHECK;
+
+/*
  * Open the output, then arm. On failure nothing is armed and no trace file that was there before has been touched when
  * the options were wrong. When an option is wrong, *ret_culprit names it (borrowed from options, or NULL).
  */
@@ -95,8 +111,12 @@ struct ost_status ost_session_stop(struct ost_session *session, uint32_t away) O
 /* The target was reset: breakpoints and kernel are gone. Closes the trace, touches nothing. */
 void ost_session_forget(struct ost_session *session);
 
-/* Both NULL before the first start. */
+/* Which kind of trace it is, or the last one was; external before the first. */
+enum ost_session_mode ost_session_mode(const struct ost_session *session);
+/* Of an external trace; NULL when there was none. */
 const struct ost_trace_stats *ost_session_stats(const struct ost_session *session);
+/* Of an in-kernel one; false when there was none. */
+bool ost_session_inkernel_stats(const struct ost_session *session, struct ost_inkernel_stats *ret);
 /* False when nothing is traced. */
 bool ost_session_filtering(const struct ost_session *session, struct ost_external_filtering *ret);
 /* "console", the file's name, or NULL when nothing is traced. */

@@ -12,7 +12,7 @@ import sys
 TOP = os.environ.get("OPENST_SRC") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SRC = os.path.join(TOP, "src")
 
-# What the files of a folder may include, as folders of src. "session" stands for src/session.h, and OpenOCD's own
+# What the files of a folder may include, as folders of src. "session" stands for src/session*.h, and OpenOCD's own
 # headers are known by angle brackets. A folder may always include itself.
 MAY = {
     "base": set(),
@@ -37,7 +37,7 @@ def sources():
 
 def layer_of(path):
     inner = os.path.relpath(path, SRC)
-    return inner.split(os.sep)[0] if os.sep in inner else os.path.splitext(inner)[0]
+    return inner.split(os.sep)[0] if os.sep in inner else os.path.splitext(inner)[0].split("_")[0]
 
 
 def includes(text):
@@ -51,7 +51,7 @@ def layer_faults(path, text):
             if layer != "ocd":
                 yield "includes OpenOCD's <%s>" % what
         elif mark == '"' and what != "config.h":
-            target = what.split("/")[0] if "/" in what else os.path.splitext(what)[0]
+            target = what.split("/")[0] if "/" in what else os.path.splitext(what)[0].split("_")[0]
             if target != layer and "/" in what and target not in MAY.get(layer, set()):
                 yield 'includes "%s", which %s may not' % (what, layer)
             elif "/" not in what and target == "session" and "session" not in MAY.get(layer, set()) | {layer}:

@@ -340,16 +340,32 @@ static int site_clean(struct command_invocation *cmd, struct site *site, unsigne
 	return ERROR_OK;
 }
 
+/* And what it left in the kernel. */
+static int site_recover(struct command_invocation *cmd, struct site *site, bool *ret_patched)
+{
+	struct ost_status status;
+
+	*ret_patched = ost_session_leftover(site->session);
+	if (!*ret_patched)
+		return ERROR_OK;
+	LOG_INFO("openst: a tracer that died has left its code in the kernel: it is taken out");
+	status = ost_session_recover(site->session, ost_adapter_away(site->adapter));
+	return ost_failed(status) ? report(cmd, status, NULL) : ERROR_OK;
+}
+
 static int site_start(struct command_invocation *cmd, struct site *site, const struct ost_session_options *options,
 		const char *btf)
 {
 	const char *culprit = NULL;
 	struct ost_status status;
 	unsigned int found;
+	bool patched;
 	int retval = site_attach(cmd, site);
 
 	if (retval == ERROR_OK)
 		retval = site_clean(cmd, site, &found);
+	if (retval == ERROR_OK)
+		retval = site_recover(cmd, site, &patched);
 	if (retval == ERROR_OK && btf)
 		retval = site_check_btf(cmd, site, btf);
 	if (retval != ERROR_OK)
@@ -373,6 +389,7 @@ struct start_options {
 	const char *call[MAX_LIST];
 	char *calls;				/* owned: the text that call[] points into */
 	const char *btf;
+	const char *inkernel;			/* an option that means something in that mode only */
 };
 
 /* What an option does with its word; true when the word is good. */
@@ -444,6 +461,35 @@ static bool option_btf(struct start_options *options, const char *word)
 	return *word;
 }
 
+static bool option_mode(struct start_options *options, const char *word)
+{
+	if (!strcmp(word, "in-kernel"))
+		options->session.mode = OST_MODE_INKERNEL;
+	else if (!strcmp(word, "external"))
+		options->session.mode = OST_MODE_EXTERNAL;
+	else
+		return false;
+	return true;
+}
+
+static bool option_ring(struct start_options *options, const char *word)
+{
+	long value;
+
+	if (!parse_number(word, OST_INKERNEL_RING_MIN, OST_INKERNEL_RING_MAX, &value) || (value & (value - 1)))
+		return false;
+	options->session.ring_size = (uint32_t)value;
+	options->inkernel = "-ring";
+	return true;
+}
+
+static bool option_lossless(struct start_options *options, const char *word)
+{
+	options->session.lossless = true;
+	options->inkernel = word;
+	return true;
+}
+
 static bool option_string(struct start_options *options, const char *word)
 {
 	long value;
@@ -479,6 +525,9 @@ static const struct {
 	option_fn fn;
 	const char *wants;			/* that word, for people */
 } option_table[] = {
+	{ "-mode", true, option_mode, "external or in-kernel" },
+	{ "-ring", true, option_ring, "a power of two from 4096 to 2097152 (bytes)" },
+	{ "-lossless", false, option_lossless, NULL },
 	{ "-pid", true, option_pid, "a process number from 1 (64 of them at most)" },
 	{ "-tgid", true, option_tgid, "a thread group's number from 1 (64 of them at most)" },
 	{ "-comm", true, option_comm, "a task's name (64 of them at most)" },
@@ -495,8 +544,8 @@ static const struct {
 	{ "-no-follow", false, option_flag, NULL },
 };
 
-#define START_USAGE "[-pid N] [-tgid N] [-comm NAME] [-e CALL[,CALL...]] [-o FILE] [-s BYTES] [-v] " \
-	"[-t|-tt|-ttt|-r] [-T] [-no-follow] [-btf FILE]"
+#define START_USAGE "[-mode external|in-kernel] [-ring BYTES] [-lossless] [-pid N] [-tgid N] [-comm NAME] " \
+	"[-e CALL[,CALL...]] [-o FILE] [-s BYTES] [-v] [-t|-tt|-ttt|-r] [-T] [-no-follow] [-btf FILE]"
 
 static int parse_option(struct command_invocation *cmd, struct start_options *options, unsigned int *i)
 {
@@ -528,6 +577,10 @@ COMMAND_HELPER(parse_options, struct start_options *options)
 		int retval = parse_option(CMD, options, &i);
 		if (retval != ERROR_OK)
 			return retval;
+	}
+	if (options->inkernel && options->session.mode != OST_MODE_INKERNEL) {
+		command_print(CMD, "openst: %s is for in-kernel tracing: add -mode in-kernel", options->inkernel);
+		return ERROR_COMMAND_ARGUMENT_INVALID;
 	}
 	return ERROR_OK;
 }
@@ -588,13 +641,28 @@ COMMAND_HANDLER(handle_stop)
 	return ost_failed(status) ? report(CMD, status, NULL) : ERROR_OK;
 }
 
+struct stat_row {
+	const char *name;
+	uint64_t value;
+	bool always;				/* also when it is 0 */
+};
+
+static const char *const mode_names[] = {
+	[OST_MODE_EXTERNAL] = "external",
+	[OST_MODE_INKERNEL] = "in-kernel",
+};
+
+static void print_rows(struct command_invocation *cmd, const struct stat_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].always || rows[i].value)
+			command_print(cmd, "%s: %" PRIu64, rows[i].name, rows[i].value);
+	}
+}
+
 static void print_stats(struct command_invocation *cmd, const struct ost_trace_stats *s)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-		bool always;
-	} rows[] = {
+	const struct stat_row rows[] = {
 		{ "entries", s->entries, true },
 		{ "exits", s->exits, true },
 		{ "hits", s->hits, true },
@@ -618,10 +686,39 @@ static void print_stats(struct command_invocation *cmd, const struct ost_trace_s
 		{ "longest stop us", s->stop_max_ns / 1000, true },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].always || rows[i].value)
-			command_print(cmd, "%s: %" PRIu64, rows[i].name, rows[i].value);
-	}
+	print_rows(cmd, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static void print_inkernel(struct command_invocation *cmd, const struct ost_inkernel_stats *s)
+{
+	const struct stat_row rows[] = {
+		{ "entries", s->calls.entries, true },
+		{ "exits", s->calls.exits, true },
+		{ "children", s->calls.children, false },
+		{ "ended", s->calls.ended, false },
+		{ "in flight at start", s->calls.orphans, false },
+		{ "lost", s->calls.unfinished, true },
+		{ "repeated", s->calls.repeated, false },
+		{ "unreadable ranges", s->calls.faults, false },
+		{ "cut records", s->calls.cut, false },
+		{ "records", s->records, true },
+		{ "drained bytes", s->bytes, true },
+		{ "dropped", s->dropped, true },
+		{ "torn", s->torn, true },
+		{ "children not followed", s->follow_lost, false },
+		{ "link errors", s->link_errors, false },
+		{ "output errors", s->emit_errors, false },
+		{ "queue runs", s->flushes, true },
+		{ "idle queue runs", s->idle_flushes, true },
+		{ "halts", s->halts, true },
+	};
+
+	command_print(cmd, "code: 0x%" PRIx64 ", in %s", s->place.code,
+		s->place.module ? "module space (the kernel's text has no room)" : "unused bytes at the end of the kernel's text");
+	command_print(cmd, "ring: 0x%" PRIx64 ", %" PRIu32 " bytes", s->place.data, s->ring_size);
+	command_print(cmd, "caches: %s", s->place.coherent ? "the MEM-AP sees them" :
+		"the MEM-AP misses them, each record is cleaned");
+	print_rows(cmd, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void print_filtering(struct command_invocation *cmd, const struct ost_session *session)
@@ -640,6 +737,7 @@ COMMAND_HANDLER(handle_status)
 {
 	struct site *site;
 	const struct ost_trace_stats *stats;
+	struct ost_inkernel_stats inkernel;
 	unsigned int idle_tck;
 	int retval = CALL_COMMAND_HANDLER(known_site, &site);
 
@@ -647,7 +745,10 @@ COMMAND_HANDLER(handle_status)
 		return retval;
 	stats = site ? ost_session_stats(site->session) : NULL;
 	if (site && ost_session_running(site->session))
-		command_print(CMD, "tracing: external, to %s", ost_session_output(site->session));
+		command_print(CMD, "tracing: %s, to %s", mode_names[ost_session_mode(site->session)],
+			ost_session_output(site->session));
+	else if (site && ost_session_busy(site->session))
+		command_print(CMD, "tracing: ending; openst_stop tries again to take off what is left on the target");
 	else
 		command_print(CMD, "tracing: no");
 	if (!site)
@@ -658,6 +759,8 @@ COMMAND_HANDLER(handle_status)
 	print_filtering(CMD, site->session);
 	if (stats)
 		print_stats(CMD, stats);
+	if (ost_session_inkernel_stats(site->session, &inkernel))
+		print_inkernel(CMD, &inkernel);
 	command_print(CMD, "stalled: %u", ost_adapter_stalls(site->adapter, &idle_tck));
 	command_print(CMD, "idle clocks: %u", idle_tck);
 	return ERROR_OK;
@@ -750,10 +853,11 @@ COMMAND_HANDLER(handle_kernel)
 	return CMD_ARGC ? site_check_btf(CMD, site, CMD_ARGV[1]) : ERROR_OK;
 }
 
-COMMAND_HANDLER(handle_clean)
+COMMAND_HANDLER(handle_recover)
 {
 	struct site *site;
 	unsigned int found = 0;
+	bool patched = false;
 	int retval;
 
 	if (CMD_ARGC)
@@ -768,7 +872,11 @@ COMMAND_HANDLER(handle_clean)
 		LOG_WARNING("openst: no Linux found: cores that stand at a breakpoint which is disarmed already stay so");
 	retval = site_clean(CMD, site, &found);
 	if (retval == ERROR_OK)
+		retval = site_recover(CMD, site, &patched);
+	if (retval == ERROR_OK) {
 		command_print(CMD, "disarmed: %u", found);
+		command_print(CMD, "kernel: %s", patched ? "taken back to what it was" : "as it was");
+	}
 	return retval;
 }
 
@@ -810,10 +918,10 @@ static const struct command_registration openst_group[] = {
 		.usage = "[-btf FILE]",
 	},
 	{
-		.name = "clean",
-		.handler = handle_clean,
+		.name = "recover",
+		.handler = handle_recover,
 		.mode = COMMAND_EXEC,
-		.help = "disarm breakpoints that a tracer which died has left, and let cores run that stand at them",
+		.help = "take back what a tracer that died has left: breakpoints, cores that stand at them, code in the kernel",
 		.usage = "",
 	},
 	{
@@ -845,7 +953,7 @@ void ost_ocd_quit(void)
 		if (ost_session_busy(site->session)) {
 			struct ost_status status = ost_session_stop(site->session, ost_adapter_away(site->adapter));
 			if (ost_failed(status))
-				LOG_ERROR("openst: %s; say 'openst clean' when the board answers again", status.text);
+				LOG_ERROR("openst: %s; say 'openst recover' when the board answers again", status.text);
 		}
 		site_destroy(site);
 	}

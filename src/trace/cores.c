@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/cores.h"
+
+#include <string.h>
+
+/* CPSR: mode and Thumb state */
+#define PSR_V7_KIND 0x3fu
+#define PSR_V7_SVC 0x13u
+
+struct ost_status ost_cores_init(struct ost_cores *cores, const struct ost_target *target,
+		const struct ost_layout *layout)
+{
+	memset(cores, 0, sizeof(*cores));
+	cores->target = target;
+	cores->text_start = layout->text_start;
+	cores->text_end = layout->text_end;
+	for (unsigned int i = 0; i < target->cores && i < OST_TARGET_MAX_CORES; i++) {
+		cores->one[i].core = ost_core_create(target->isa);
+		if (!cores->one[i].core)
+			return ost_error(OST_ERR_NOMEM, "out of memory");
+		cores->n = i + 1;
+	}
+	return ost_ok();
+}
+
+void ost_cores_deinit(struct ost_cores *cores)
+{
+	for (unsigned int i = 0; i < OST_TARGET_MAX_CORES; i++)
+		ost_core_destroy(cores->one[i].core);
+	memset(cores, 0, sizeof(*cores));
+}
+
+static struct ost_status stop_one(struct ost_cores *cores, unsigned int i)
+{
+	struct ost_cores_one *one = &cores->one[i];
+	struct ost_status status = one->core->ops->open(one->core, cores->target, i);
+
+	one->up = !ost_failed(status);
+	if (status.code == OST_ERR_STATE)
+		return ost_ok();			/* powered down, in reset: it runs nothing */
+	OST_TRY(status);
+	one->asked = true;				/* whatever fails from here on */
+	cores->halts++;
+	return one->core->ops->stop(one->core, &one->asked);
+}
+
+/*
+ * In the kernel's own text: on its way from and to user mode a core has most of the kernel unmapped (KPTI's trampoline).
+ * Other modes of an Armv7 kernel than supervisor mode last for a moment only.
+ */
+static bool is_of_use(const struct ost_cores *cores, const struct ost_core *core)
+{
+	bool svc = (core->reg[OST_CORE_PSR] & PSR_V7_KIND) == PSR_V7_SVC;
+	uint64_t pc = core->reg[OST_CORE_PC];
+
+	return core->ops->in_kernel(core) && pc >= cores->text_start && pc < cores->text_end &&
+		(core->ops->isa == OST_ISA_V8 || svc);
+}
+
+/* A core that stands at a breakpoint or was halted by somebody just now is not ours, and stands still all the same. */
+struct ost_status ost_cores_stop_all(struct ost_cores *cores, uint32_t away)
+{
+	for (unsigned int i = 0; i < cores->n; i++) {
+		cores->one[i].up = false;
+		if (!(away & 1u << i))
+			OST_TRY(stop_one(cores, i));
+	}
+	return ost_ok();
+}
+
+struct ost_status ost_cores_stop(struct ost_cores *cores, uint32_t away, unsigned int tries, struct ost_core **ret)
+{
+	*ret = NULL;
+	for (unsigned int i = 0; i < tries; i++) {
+		OST_TRY(ost_cores_stop_all(cores, away));
+		for (unsigned int k = 0; k < cores->n; k++) {
+			if (cores->one[k].up && cores->one[k].asked && is_of_use(cores, cores->one[k].core))
+				*ret = cores->one[k].core;
+		}
+		if (*ret)
+			return ost_ok();
+		OST_TRY(ost_cores_go(cores));
+	}
+	return ost_error(OST_ERR_STATE, "no core was seen in the kernel: it runs in user mode all the time, or is halted");
+}
+
+bool ost_cores_at(const struct ost_cores *cores, uint64_t addr, struct ost_core **ret)
+{
+	for (unsigned int i = 0; i < cores->n; i++) {
+		struct ost_core *core = cores->one[i].core;
+
+		if (cores->one[i].up && cores->one[i].asked && (core->have & OST_CORE_BIT(OST_CORE_PC)) &&
+				core->ops->in_kernel(core) && core->reg[OST_CORE_PC] == addr) {
+			*ret = core;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct ost_status go_one(struct ost_core *core)
+{
+	bool asked;
+
+	/* The link failed while it was being stopped, or while it was restarted: it may run by now. */
+	if (!(core->have & OST_CORE_BIT(OST_CORE_PC)) || !(core->have & OST_CORE_BIT(OST_CORE_PSR))) {
+		core->ops->queue_poll(core);
+		OST_TRY(core->ops->flush(core));
+		if (!core->halted)
+			return ost_ok();
+		OST_TRY(core->ops->stop(core, &asked));
+	}
+	return core->ops->restart(core);
+}
+
+struct ost_status ost_cores_go(struct ost_cores *cores)
+{
+	struct ost_status first = ost_ok();
+
+	for (unsigned int i = 0; i < cores->n; i++) {
+		struct ost_cores_one *one = &cores->one[i];
+
+		if (!one->asked)
+			continue;
+		struct ost_status status = go_one(one->core);
+		if (ost_failed(status) && !ost_failed(first))
+			first = status;
+		one->asked = ost_failed(status);
+	}
+	return first;
+}

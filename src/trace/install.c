@@ -1,0 +1,781 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/install.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "trace/call.h"
+#include "trace/cores.h"
+#include "trace/patch.h"
+
+#define S 1000000000ull
+#define WAIT_TASK_NS (10 * S)			/* for a task to make a system call */
+#define WAIT_FIRST_NS (1 * S)			/* the same before an interrupt will do */
+#define WAIT_FUNCTION_NS (60 * S)		/* for a function to return: RCU takes its time */
+#define STOPS_FOR_KERNEL 500u			/* of all cores, until one of them is in the kernel */
+#define STOPS_FOR_SPIN 200u
+#define LOOKS_FOR_QUIET 100u
+
+/*
+ * include/linux/gfp.h since 5.2: what may sleep (GFP_KERNEL), and what may be asked for in an interrupt (__GFP_HIGH |
+ * __GFP_KSWAPD_RECLAIM); __GFP_NOWARN, since a ring that can't be had is no reason for a splat.
+ */
+#define GFP_SLEEPS 0x2cc0u
+#define GFP_INTERRUPT 0x2820u
+/* enum execmem_type: EXECMEM_DEFAULT, what modules are made of (kernel commit 12af2b83d0b1) */
+#define EXECMEM_DEFAULT 0u
+#define PAGE 4096u
+/* arm: ost_core_reg's r0-r14; arm64: x0-x30 */
+#define GENERAL_V7 0x5fffull
+#define GENERAL_V8 0x7fffffffull
+#define PROBE_BYTES 64u
+#define PID_MAX (1u << 22)			/* PID_MAX_LIMIT */
+#define PSR_MODE 0x1fu
+
+/* All cores stopped. */
+struct still {
+	struct ost_install *in;
+	struct ost_core *core;			/* in the kernel */
+};
+
+struct ost_install {
+	struct ost_install_config config;
+	struct ost_layout layout;
+	uint32_t reserved[OST_TARGET_MAX_CORES];
+	struct ost_patch patch;
+	struct ost_cores cores;
+	struct ost_call *call;
+	struct ost_undo_record record;		/* as it is to be in the target */
+	bool recorded;				/* something of it may be in the target */
+	bool settled;				/* nobody is in the code */
+	struct still paused;
+	struct ost_install_facts facts;
+};
+
+/* ---- the record ---- */
+
+static uint64_t record_addr(const struct ost_install *in)
+{
+	return in->layout.text_end - OST_UNDO_SPACE;
+}
+
+static uint64_t spin_addr(const struct ost_install *in)
+{
+	return record_addr(in) + offsetof(struct ost_undo_record, spin);
+}
+
+static struct ost_status tell(struct ost_install *in)
+{
+	in->recorded = true;
+	in->record.sum = ost_undo_sum(&in->record);
+	return ost_patch_write(&in->patch, record_addr(in), &in->record, sizeof(in->record));
+}
+
+static uint64_t now(const struct ost_install *in)
+{
+	return in->config.target->ops->now_ns(in->config.target->ctx);
+}
+
+static void report(const struct ost_install *in, const char *what)
+{
+	if (in->config.progress)
+		in->config.progress(in->config.ctx, what);
+}
+
+/* ---- a task that is sent through functions ---- */
+
+/* Poll until it is so. A link that fails is tried again: what a call has begun must be ended. */
+static struct ost_status await(struct ost_install *in, enum ost_call_state state, uint64_t wait_ns, uint32_t away,
+		const char *what)
+{
+	uint64_t deadline = now(in) + wait_ns;
+	struct ost_status status;
+	uint32_t foreign;
+
+	for (;;) {
+		status = ost_call_poll(in->call, away, &foreign);
+		if (ost_failed(status) && status.code != OST_ERR_LINK)
+			return status;
+		if (!ost_failed(status) && ost_call_state(in->call) == state)
+			return ost_ok();
+		if (now(in) > deadline)
+			return ost_failed(status) ? status : ost_error(OST_ERR_STATE,
+				state == OST_CALL_HELD ?
+				"no task has made a system call for 10 s: let the board do something, then try again" :
+				"a function of the kernel that was called has not returned for 60 s: openst_stop tries again");
+		report(in, what);
+	}
+}
+
+static struct ost_status make_call(struct ost_install *in)
+{
+	uint64_t place[OST_CALL_MAX_PLACES];
+	const uint64_t *interrupt = in->config.symbols.interrupt;
+	struct ost_call_config config = {
+		.place = place, .interrupt = { interrupt[0], interrupt[1] }, .back = spin_addr(in), .units_reserved = in->reserved,
+	};
+
+	if (in->call)
+		return ost_ok();
+	for (unsigned int i = 0; i < in->layout.points && config.places < OST_CALL_MAX_PLACES - OST_CALL_MAX_INTERRUPTS; i++) {
+		if (in->layout.point[i].kind == OST_POINT_ENTRY)
+			place[config.places++] = in->layout.point[i].addr;
+	}
+	return ost_call_create(in->config.target, &config, &in->call);
+}
+
+static struct ost_status let_go(struct ost_install *in, uint32_t away)
+{
+	OST_TRY(ost_call_leave(in->call, away));
+	if (!in->record.borrowed)
+		return ost_ok();
+	in->record.borrowed = 0;
+	return tell(in);
+}
+
+/* What the task goes on with, should nobody be there any more who knows. */
+static struct ost_status borrow(struct ost_install *in)
+{
+	const struct ost_core *core = ost_call_core(in->call);
+
+	for (unsigned int i = 0; i < 31; i++)
+		in->record.reg[i] = core->reg[i];
+	in->record.reg[OST_UNDO_PC] = core->reg[OST_CORE_PC];
+	in->record.reg[OST_UNDO_PSR] = core->reg[OST_CORE_PSR];
+	in->record.borrowed = 1;
+	return tell(in);
+}
+
+static struct ost_status maintain(struct ost_install *in, enum ost_core_caches caches, uint64_t addr, uint64_t len)
+{
+	struct ost_core *core = ost_call_core(in->call);
+
+	return core->ops->maintain(core, caches, addr, len, in->config.line);
+}
+
+static struct ost_status catch_one(struct ost_install *in, bool interrupts, uint64_t wait_ns, uint32_t away)
+{
+	struct ost_status status = ost_ok();
+
+	if (ost_call_state(in->call) == OST_CALL_IDLE)
+		status = ost_call_catch(in->call, interrupts, away);
+	if (!ost_failed(status))
+		status = await(in, OST_CALL_HELD, wait_ns, away, interrupts ? "waiting for an interrupt" :
+			"waiting for a task to make a system call");
+	if (ost_failed(status) && ost_call_state(in->call) == OST_CALL_WAITING) {
+		struct ost_status left = ost_call_leave(in->call, away);
+		return ost_failed(left) && status.code != OST_ERR_LINK ? left : status;
+	}
+	in->facts.halts++;
+	return status;
+}
+
+/*
+ * Have a task stand at a syscall's entry; or, where nothing is called that may sleep and none comes by, whatever a core
+ * runs at the end of an interrupt. From wherever an earlier try was given up.
+ */
+static struct ost_status hold(struct ost_install *in, bool sleeps, uint32_t away)
+{
+	bool interrupts = !sleeps && (in->config.symbols.interrupt[0] || in->config.symbols.interrupt[1]);
+	struct ost_status status;
+
+	OST_TRY(make_call(in));
+	if (ost_call_state(in->call) == OST_CALL_UNDER_WAY)
+		return await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, "a function of the kernel is under way");
+	if (ost_call_core(in->call) && !(sleeps && ost_call_in_interrupt(in->call)))
+		return ost_ok();
+	if (ost_call_core(in->call))
+		OST_TRY(let_go(in, away));
+	status = catch_one(in, false, interrupts ? WAIT_FIRST_NS : WAIT_TASK_NS, away);
+	if (status.code == OST_ERR_STATE && interrupts && ost_call_state(in->call) == OST_CALL_IDLE)
+		status = catch_one(in, true, WAIT_TASK_NS, away);
+	return status;
+}
+
+static struct ost_status call(struct ost_install *in, uint64_t fn, uint64_t a, uint64_t b, uint64_t c, uint32_t away,
+		const char *what, uint64_t *ret)
+{
+	uint64_t arg[] = { a, b, c };
+
+	if (!in->record.borrowed)
+		OST_TRY(borrow(in));
+	OST_TRY(ost_call_enter(in->call, fn, arg, 3));
+	OST_TRY(await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, what));
+	*ret = ost_call_result(in->call);
+	if (in->layout.isa == OST_ISA_V7)
+		*ret = (uint32_t)*ret;
+	return ost_ok();
+}
+
+/* ---- room ---- */
+
+/* The record's bytes must be free; the code goes before them, or where modules are. */
+static struct ost_status find_room(struct ost_install *in, uint32_t code_len)
+{
+	uint64_t code = (record_addr(in) - code_len) & ~UINT64_C(63);
+	bool clear;
+
+	OST_TRY(ost_patch_is_clear(&in->patch, record_addr(in), OST_UNDO_SPACE, &clear));
+	if (!clear)
+		return ost_error_at(OST_ERR_UNSUPPORTED,
+			"the kernel's text has no unused bytes at its end: trace with -mode external", record_addr(in));
+	OST_TRY(ost_patch_is_clear(&in->patch, code, (size_t)(record_addr(in) - code), &clear));
+	if (clear) {
+		in->record.code = code;
+		in->record.code_len = (uint32_t)(record_addr(in) - code);
+		in->facts.code = code;
+		return ost_ok();
+	}
+	in->facts.module = true;
+	if (!in->config.symbols.module_alloc || !in->config.symbols.module_free)
+		return ost_error(OST_ERR_UNSUPPORTED,
+			"the kernel has no room for code, neither unused nor to be had: trace with -mode external");
+	return ost_ok();
+}
+
+static struct ost_status get_data(struct ost_install *in, uint32_t len, uint32_t away)
+{
+	struct ost_mapping map;
+	uint64_t got;
+
+	OST_TRY(call(in, in->config.symbols.alloc, len, ost_call_in_interrupt(in->call) ? GFP_INTERRUPT : GFP_SLEEPS, 0,
+		away, "asking the kernel for memory", &got));
+	if (!got)
+		return ost_error(OST_ERR_LIMIT, "the kernel has no memory of that size in one piece: try a smaller -ring");
+	in->record.data = got;
+	in->record.data_len = len;
+	OST_TRY(tell(in));
+	OST_TRY(ost_vm_translate(in->config.vm, got, &map));
+	in->facts.data = got;
+	in->facts.data_pa = map.pa + (got - map.va);
+	in->facts.data_len = len;
+	return ost_ok();
+}
+
+static struct ost_status get_code(struct ost_install *in, uint32_t len, uint32_t away)
+{
+	const struct ost_install_symbols *s = &in->config.symbols;
+	uint32_t pages = (len + PAGE - 1) / PAGE;
+	uint64_t got, ignored;
+
+	if (!in->facts.module)
+		return ost_ok();
+	len = pages * PAGE;
+	OST_TRY(call(in, s->module_alloc, s->exec_alloc ? EXECMEM_DEFAULT : len, len, 0, away,
+		"asking the kernel for memory for code", &got));
+	if (!got)
+		return ost_error(OST_ERR_LIMIT, "the kernel has no memory for code: trace with -mode external");
+	in->record.module = got;
+	in->facts.code = got;
+	OST_TRY(tell(in));
+	ost_vm_forget(in->config.vm);
+	return s->set_memory_x ? call(in, s->set_memory_x, got, pages, 0, away, "making it executable", &ignored) : ost_ok();
+}
+
+/*
+ * Whether the MEM-AP sees what cores have written but not cleaned: the kernel writes something, and it is there or not.
+ * It must then be seen in all of a few lines.
+ */
+static struct ost_status probe_caches(struct ost_install *in, uint32_t away)
+{
+	static const uint8_t pattern[] = { 0x5a, 0xa5, 0x3c };
+	uint8_t have[4 * PROBE_BYTES];
+	uint64_t ignored;
+
+	in->facts.coherent = true;
+	for (unsigned int i = 0; i < sizeof(pattern); i++) {
+		OST_TRY(call(in, in->config.symbols.set_memory, in->facts.data, pattern[i], sizeof(have), away,
+			"looking at the caches", &ignored));
+		OST_TRY(ost_patch_read(&in->patch, in->facts.data, have, sizeof(have)));
+		for (unsigned int k = 0; k < sizeof(have); k++)
+			in->facts.coherent = in->facts.coherent && have[k] == pattern[i];
+	}
+	return ost_ok();
+}
+
+/* A task_struct as far as its numbers and its name tell. */
+struct seen_task {
+	uint32_t pid, tgid;
+	char comm[16];
+};
+
+/* By the core's own loads: what the MEM-AP has of a task may be old. False: no task there. */
+static bool read_task(struct ost_install *in, struct ost_core *core, uint64_t addr, struct seen_task *ret)
+{
+	const struct ost_layout *l = &in->layout;
+	struct ost_core_fetch fetch[6];
+	uint8_t pid[4], tgid[4];
+	bool named = true;
+	size_t n = 0;
+
+	n = ost_core_add_range(fetch, n, addr + l->task_pid, 4, pid);
+	n = ost_core_add_range(fetch, n, addr + l->task_tgid, 4, tgid);
+	n = ost_core_add_range(fetch, n, addr + l->task_comm, sizeof(ret->comm), (uint8_t *)ret->comm);
+	if ((addr & 3) || addr < l->page_offset || ost_failed(core->ops->fetch_now(core, fetch, n)))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		named = named && !fetch[i].fault;
+	ret->pid = ost_le32(pid);
+	ret->tgid = ost_le32(tgid);
+	for (unsigned int i = 0; named && i < sizeof(ret->comm) && ret->comm[i]; i++)
+		named = ret->comm[i] >= ' ' && ret->comm[i] <= '~';
+	return named && ret->pid <= PID_MAX && ret->tgid <= PID_MAX && ret->comm[0] && !ret->comm[sizeof(ret->comm) - 1];
+}
+
+/* Which register has the current task in the kernel; there are two that kernels take. */
+static struct ost_status learn_current(struct ost_install *in, struct ost_core *core)
+{
+	struct seen_task task;
+
+	if (in->layout.current != OST_CURRENT_R9_TASK || in->facts.current)
+		return ost_ok();
+	OST_TRY(core->ops->read(core, OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1), NULL));
+	for (unsigned int reg = OST_CORE_TASK0; reg <= OST_CORE_TASK1; reg++) {
+		if (!in->facts.current && read_task(in, core, core->reg[reg], &task))
+			in->facts.current = reg;
+	}
+	return ost_ok();
+}
+
+/* With a task held. */
+static struct ost_status get_room(struct ost_install *in, uint32_t code_len, uint32_t data_len, uint32_t away)
+{
+	OST_TRY(learn_current(in, ost_call_core(in->call)));
+	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, record_addr(in), OST_UNDO_SPACE));
+	OST_TRY(tell(in));
+	OST_TRY(maintain(in, OST_CORE_CACHES_CODE, record_addr(in), OST_UNDO_SPACE));
+	OST_TRY(get_data(in, data_len, away));
+	OST_TRY(get_code(in, code_len, away));
+	if (in->config.symbols.counter_rate)
+		OST_TRY(call(in, in->config.symbols.counter_rate, 0, 0, 0, away, "asking for the timer's rate",
+			&in->facts.counter_hz));
+	OST_TRY(probe_caches(in, away));
+	return maintain(in, OST_CORE_CACHES_DATA, in->facts.data, data_len);
+}
+
+struct ost_status ost_install_prepare(struct ost_install *in, uint32_t code_len, uint32_t data_len, uint32_t away)
+{
+	struct ost_status status;
+
+	in->record = (struct ost_undo_record){
+		.magic = OST_UNDO_MAGIC, .version = OST_UNDO_VERSION,
+		.spin = in->layout.isa == OST_ISA_V8 ? 0x14000000 : 0xeafffffe,
+	};
+	in->settled = true;
+	OST_TRY(find_room(in, code_len));
+	OST_TRY(hold(in, in->facts.module, away));
+	status = get_room(in, code_len, data_len, away);
+	if (!ost_failed(status) || ost_call_state(in->call) != OST_CALL_UNDER_WAY) {
+		struct ost_status left = let_go(in, away);
+		if (!ost_failed(status))
+			return left;
+	}
+	return status;
+}
+
+/* ---- changes while all cores stand still ---- */
+
+static struct ost_status stand_still(struct ost_install *in, uint32_t away, struct still *ret)
+{
+	unsigned int halts = in->cores.halts;
+	struct ost_status status = ost_cores_stop(&in->cores, away, STOPS_FOR_KERNEL, &ret->core);
+
+	ret->in = in;
+	in->facts.halts += in->cores.halts - halts;
+	return status;
+}
+
+/* They must run again, whatever failed before. */
+static struct ost_status go_on(struct still *still, struct ost_status status)
+{
+	struct ost_status gone = ost_cores_go(&still->in->cores);
+
+	for (unsigned int i = 0; i < 3 && gone.code == OST_ERR_LINK; i++)
+		gone = ost_cores_go(&still->in->cores);
+	return ost_failed(status) ? status : gone;
+}
+
+static struct ost_status clean(struct still *still, enum ost_core_caches caches, uint64_t addr, uint64_t len)
+{
+	return still->core->ops->maintain(still->core, caches, addr, len, still->in->config.line);
+}
+
+static struct ost_status write_still(struct still *still, uint64_t addr, const void *buf, uint32_t len)
+{
+	OST_TRY(clean(still, OST_CORE_CACHES_DATA, addr, len));
+	OST_TRY(buf ? ost_patch_write(&still->in->patch, addr, buf, len) : ost_patch_clear(&still->in->patch, addr, len));
+	return clean(still, OST_CORE_CACHES_CODE, addr, len);
+}
+
+struct ost_status ost_install_code(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
+{
+	struct still still;
+	struct ost_status status = stand_still(in, away, &still);
+
+	if (!ost_failed(status))
+		status = write_still(&still, in->facts.code, code, len);
+	if (!ost_failed(status) && !in->facts.coherent)
+		status = clean(&still, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return go_on(&still, status);
+}
+
+struct ost_status ost_install_data(struct ost_install *in, uint32_t off, const void *buf, uint32_t len)
+{
+	return ost_patch_write(&in->patch, in->facts.data + off, buf, len);
+}
+
+struct ost_status ost_install_refresh(struct ost_install *in, uint32_t off, uint32_t len, uint32_t away)
+{
+	struct still still;
+	struct ost_status status;
+
+	if (in->facts.coherent)
+		return ost_ok();
+	status = stand_still(in, away, &still);
+	if (!ost_failed(status))
+		status = clean(&still, OST_CORE_CACHES_DATA, in->facts.data + off, len);
+	return go_on(&still, status);
+}
+
+struct ost_status ost_install_pause(struct ost_install *in, uint32_t away)
+{
+	struct ost_status status = stand_still(in, away, &in->paused);
+
+	if (!ost_failed(status) && !in->facts.coherent)
+		status = clean(&in->paused, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return ost_failed(status) ? go_on(&in->paused, status) : status;
+}
+
+/* What was written meanwhile is not in a cache that was filled before. */
+struct ost_status ost_install_resume(struct ost_install *in, struct ost_status status)
+{
+	if (!ost_failed(status) && !in->facts.coherent)
+		status = clean(&in->paused, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return go_on(&in->paused, status);
+}
+
+/* ---- hooks ---- */
+
+/* One instruction, if it is what it should be. */
+static struct ost_status exchange(struct still *still, uint64_t addr, uint32_t expect, uint32_t insn)
+{
+	uint8_t word[4];
+	uint32_t have;
+
+	OST_TRY(clean(still, OST_CORE_CACHES_DATA, addr, 4));
+	OST_TRY(ost_patch_read(&still->in->patch, addr, word, 4));
+	have = ost_le32(word);
+	if (have == insn)
+		return clean(still, OST_CORE_CACHES_CODE, addr, 4);
+	if (have != expect)
+		return ost_error_at(OST_ERR_STATE,
+			"an instruction of the kernel has been changed by somebody else (is a kernel tracer on?): it is left", addr);
+	ost_put_le32(word, insn);
+	OST_TRY(ost_patch_write(&still->in->patch, addr, word, 4));
+	return clean(still, OST_CORE_CACHES_CODE, addr, 4);
+}
+
+struct ost_status ost_install_hook(struct ost_install *in, const struct ost_undo_hook *hook, unsigned int n,
+		uint32_t away)
+{
+	struct still still;
+	struct ost_status status;
+
+	if (n > OST_UNDO_HOOKS)
+		return ost_error_at(OST_ERR_LIMIT, "more hooks than there is room for", n);
+	memcpy(in->record.hook, hook, n * sizeof(*hook));
+	in->record.hooks = n;
+	OST_TRY(tell(in));
+	in->settled = false;
+	status = stand_still(in, away, &still);
+	for (unsigned int i = 0; i < n && !ost_failed(status); i++)
+		status = exchange(&still, hook[i].addr, hook[i].found, hook[i].ours);
+	return go_on(&still, status);
+}
+
+/* One that can't be taken out does not keep the others in; it stays in the record. */
+struct ost_status ost_install_unhook(struct ost_install *in, uint32_t away)
+{
+	struct ost_undo_hook *hook = in->record.hook;
+	struct ost_status first = ost_ok(), status;
+	struct still still;
+
+	if (!in->record.hooks)
+		return ost_ok();
+	status = stand_still(in, away, &still);
+	for (unsigned int i = in->record.hooks; i-- > 0 && !ost_failed(status);) {
+		struct ost_status one = exchange(&still, hook[i].addr, hook[i].ours, hook[i].found);
+
+		if (one.code == OST_ERR_LINK)
+			status = one;
+		else if (ost_failed(one) && !ost_failed(first))
+			first = one;
+	}
+	OST_TRY(go_on(&still, status));
+	OST_TRY(first);
+	in->record.hooks = 0;
+	return tell(in);
+}
+
+/* ---- and out again ---- */
+
+/* The task that a stopped core runs, 0 where that can't be told. */
+static uint64_t current_of(struct ost_install *in, struct ost_core *core)
+{
+	uint32_t size = in->layout.thread_size ? in->layout.thread_size : 8192;
+	uint64_t base = core->reg[OST_CORE_SP] & ~((uint64_t)size - 1);
+	uint8_t word[4];
+	struct ost_core_fetch fetch = { .len = 4, .buf = word };
+
+	switch (in->layout.current) {
+	case OST_CURRENT_SP_EL0:
+		return core->reg[OST_CORE_TASK0];
+	case OST_CURRENT_R9_TASK:
+		ost_ignore(learn_current(in, core));
+		return in->facts.current ? core->reg[in->facts.current] : 0;
+	case OST_CURRENT_R9_THREAD_INFO:
+		fetch.addr = base + in->layout.thread_info_task;
+		return ost_failed(core->ops->fetch_now(core, &fetch, 1)) || fetch.fault ? 0 : ost_le32(word);
+	}
+	return 0;
+}
+
+enum seen { BUSY, USER, IDLE };
+
+/* What a stopped core runs: our code only where it is busy for a task. */
+static enum seen look_at(struct ost_install *in, struct ost_core *core)
+{
+	uint32_t mode = (uint32_t)core->reg[OST_CORE_PSR] & PSR_MODE;
+	bool user = in->layout.isa == OST_ISA_V8 ? !(mode & 0xc) : mode == 0x10;
+	struct seen_task task;
+	enum seen seen = BUSY;
+	uint64_t addr;
+
+	if (user)
+		return USER;
+	addr = core->ops->in_kernel(core) ? current_of(in, core) : 0;
+	if (addr && read_task(in, core, addr, &task) && !task.pid && !strncmp(task.comm, "swapper", 7))
+		seen = IDLE;
+	return ost_failed(core->ops->restore(core)) ? BUSY : seen;
+}
+
+/*
+ * Without asking the kernel: a core that has been seen in user mode, or idle, is through with what it did before. Where
+ * the kernel may be preempted that says nothing of tasks that were; but cores that are all idle have none to run.
+ */
+static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, bool *ret)
+{
+	uint32_t quiet = 0, all = (1u << in->cores.n) - 1;
+
+	*ret = false;
+	for (unsigned int i = 0; i < LOOKS_FOR_QUIET && !*ret; i++) {
+		struct still still = { .in = in };
+		struct ost_status status = ost_cores_stop_all(&in->cores, away);
+		uint32_t idle = 0;
+
+		for (unsigned int k = 0; k < in->cores.n && !ost_failed(status); k++) {
+			enum seen seen = in->cores.one[k].up ? look_at(in, in->cores.one[k].core) : IDLE;
+
+			if (away & 1u << k)
+				continue;
+			quiet |= seen != BUSY ? 1u << k : 0;
+			idle |= seen == IDLE ? 1u << k : 0;
+		}
+		OST_TRY(go_on(&still, status));
+		*ret = (in->config.symbols.preemptible ? idle : quiet) == all;
+	}
+	return ost_ok();
+}
+
+struct ost_status ost_install_settle(struct ost_install *in, uint32_t away)
+{
+	uint64_t ignored;
+	bool quiet;
+
+	if (in->settled || (!in->record.code_len && !in->record.module))
+		return ost_ok();
+	OST_TRY(look_for_quiet(in, away, &quiet));
+	if (!quiet && !in->config.symbols.synchronize)
+		return ost_error(OST_ERR_STATE,
+			"whether a task is still in the tracer's code can't be told while the board is busy: openst_stop tries again");
+	if (!quiet) {
+		OST_TRY(hold(in, true, away));
+		OST_TRY(call(in, in->config.symbols.synchronize, 0, 0, 0, away, "waiting until no task is in the code", &ignored));
+	}
+	in->settled = true;
+	return ost_ok();
+}
+
+/* A task that a tracer has borrowed and not given back: it comes to the branch to itself, or stands there. */
+static struct ost_status give_back(struct ost_install *in, uint32_t away)
+{
+	uint64_t reg[OST_CORE_REGS] = { 0 }, mask = in->layout.isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7;
+	struct ost_status status = ost_ok();
+	struct ost_core *core;
+	struct still still;
+
+	memcpy(reg, in->record.reg, 31 * sizeof(reg[0]));
+	reg[OST_CORE_PC] = in->record.reg[OST_UNDO_PC];
+	reg[OST_CORE_PSR] = in->record.reg[OST_UNDO_PSR];
+	mask |= OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR);
+	for (unsigned int i = 0; i < STOPS_FOR_SPIN && in->record.borrowed; i++) {
+		status = stand_still(in, away, &still);
+		if (!ost_failed(status) && ost_cores_at(&in->cores, spin_addr(in), &core)) {
+			status = core->ops->set(core, mask, reg);
+			in->record.borrowed = ost_failed(status);
+		}
+		OST_TRY(go_on(&still, status));
+		report(in, "looking for a task that a tracer has borrowed");
+	}
+	/* Killed before it was sent off, or after it was given back: then it runs as it should. */
+	in->record.borrowed = 0;
+	return tell(in);
+}
+
+static struct ost_status free_code(struct ost_install *in, uint32_t away)
+{
+	uint64_t ignored;
+
+	if (in->record.code_len) {
+		OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->record.code, in->record.code_len));
+		OST_TRY(ost_patch_clear(&in->patch, in->record.code, in->record.code_len));
+		OST_TRY(maintain(in, OST_CORE_CACHES_CODE, in->record.code, in->record.code_len));
+		in->record.code_len = 0;
+		OST_TRY(tell(in));
+	}
+	if (!in->record.module)
+		return ost_ok();
+	OST_TRY(call(in, in->config.symbols.module_free, in->record.module, 0, 0, away, "giving memory back", &ignored));
+	in->record.module = 0;
+	return tell(in);
+}
+
+static struct ost_status free_data(struct ost_install *in, uint32_t away)
+{
+	uint64_t ignored;
+
+	if (!in->record.data)
+		return ost_ok();
+	OST_TRY(call(in, in->config.symbols.release, in->record.data, in->record.data_len, 0, away, "giving memory back",
+		&ignored));
+	in->record.data = 0;
+	return tell(in);
+}
+
+static struct ost_status erase_record(struct ost_install *in, uint32_t away)
+{
+	struct still still;
+	struct ost_status status = stand_still(in, away, &still);
+
+	if (!ost_failed(status))
+		status = write_still(&still, record_addr(in), NULL, OST_UNDO_SPACE);
+	OST_TRY(go_on(&still, status));
+	in->recorded = false;
+	return ost_ok();
+}
+
+struct ost_status ost_install_undo(struct ost_install *in, uint32_t away)
+{
+	struct ost_status status = ost_ok();
+
+	if (!in->recorded)
+		return ost_ok();
+	if (in->record.borrowed && !in->call)
+		OST_TRY(give_back(in, away));
+	OST_TRY(ost_install_unhook(in, away));
+	OST_TRY(ost_install_settle(in, away));
+	if (in->record.code_len || in->record.module || in->record.data || in->record.borrowed) {
+		OST_TRY(hold(in, in->record.module, away));
+		status = free_code(in, away);
+		if (!ost_failed(status))
+			status = free_data(in, away);
+		OST_TRY(status);
+	}
+	if (in->call)
+		OST_TRY(let_go(in, away));
+	return erase_record(in, away);
+}
+
+/* ---- making ---- */
+
+static struct ost_status check_config(const struct ost_install_config *config)
+{
+	const struct ost_install_symbols *s = &config->symbols;
+
+	if (!config->target->ops->mem_write)
+		return ost_error(OST_ERR_UNSUPPORTED, "the target's memory can't be written to: trace with -mode external");
+	if (!s->alloc || !s->release || !s->set_memory)
+		return ost_error(OST_ERR_UNSUPPORTED,
+			"the kernel lacks functions that in-kernel tracing calls (alloc_pages_exact): trace with -mode external");
+	return ost_ok();
+}
+
+struct ost_status ost_install_create(const struct ost_install_config *config, struct ost_install **ret)
+{
+	struct ost_install *in;
+	struct ost_status status;
+
+	*ret = NULL;
+	OST_TRY(check_config(config));
+	in = calloc(1, sizeof(*in));
+	if (!in)
+		return ost_error(OST_ERR_NOMEM, "out of memory");
+	in->config = *config;
+	in->layout = *config->layout;
+	for (unsigned int i = 0; config->units_reserved && i < config->target->cores; i++)
+		in->reserved[i] = config->units_reserved[i];
+	in->patch = (struct ost_patch){ .target = config->target, .vm = config->vm };
+	status = ost_cores_init(&in->cores, config->target, &in->layout);
+	if (ost_failed(status)) {
+		ost_install_destroy(in);
+		return status;
+	}
+	*ret = in;
+	return ost_ok();
+}
+
+void ost_install_destroy(struct ost_install *in)
+{
+	if (!in)
+		return;
+	ost_call_destroy(in->call);
+	ost_cores_deinit(&in->cores);
+	free(in);
+}
+
+struct ost_status ost_install_adopt(struct ost_install *in, const struct ost_undo_record *record)
+{
+	struct ost_mapping map = { 0 };
+
+	if (record->data)
+		OST_TRY(ost_vm_translate(in->config.vm, record->data, &map));
+	in->record = *record;
+	in->recorded = true;
+	in->settled = false;
+	in->facts = (struct ost_install_facts){
+		.data = record->data, .data_len = record->data_len, .data_pa = map.pa + (record->data - map.va),
+	};
+	return ost_ok();
+}
+
+void ost_install_forget(struct ost_install *in)
+{
+	in->recorded = false;
+	in->record = (struct ost_undo_record){ 0 };
+}
+
+bool ost_install_present(const struct ost_install *in)
+{
+	return in && in->recorded;
+}
+
+const struct ost_install_facts *ost_install_facts(const struct ost_install *in)
+{
+	return &in->facts;
+}
+
+const struct ost_undo_record *ost_install_record(const struct ost_install *in)
+{
+	return &in->record;
+}

@@ -41,12 +41,26 @@ struct ost_status ost_displace_branch(enum ost_isa isa, uint64_t from, uint64_t 
 	return ost_ok();
 }
 
+void ost_displace_veneer(uint64_t to, uint32_t ret[OST_VENEER_WORDS])
+{
+	ret[0] = 0x58000050;				/* ldr x16, . + 8 */
+	ret[1] = 0xd61f0200;				/* br x16 */
+	ret[2] = (uint32_t)to;
+	ret[3] = (uint32_t)(to >> 32);
+}
+
 /* A branch at the next word. */
 static struct ost_status add_branch(struct moving *m, enum ost_isa isa, uint64_t to)
 {
 	uint32_t word = 0;
+	struct ost_status status = ost_displace_branch(isa, m->to + 4 * m->n, to, &word);
 
-	OST_TRY(ost_displace_branch(isa, m->to + 4 * m->n, to, &word));
+	if (status.code == OST_ERR_LIMIT && isa == OST_ISA_V8) {
+		ost_displace_veneer(to, &m->word[m->n]);
+		m->n += OST_VENEER_WORDS;
+		return ost_ok();
+	}
+	OST_TRY(status);
 	add(m, word);
 	return ost_ok();
 }
@@ -89,9 +103,11 @@ static struct ost_status a64_compare(struct moving *m, unsigned int bits)
 {
 	uint32_t mask = ((1u << bits) - 1) << 5;
 	uint64_t target = m->from + (uint64_t)(sign_extend(m->insn >> 5, bits) * 4);
+	unsigned int at = m->n;
 
-	add(m, (m->insn & ~mask) | 2u << 5);
+	add(m, 0);
 	OST_TRY(add_branch(m, OST_ISA_V8, m->from + 4));
+	m->word[at] = (m->insn & ~mask) | (m->n - at) << 5;
 	return add_branch(m, OST_ISA_V8, target);
 }
 

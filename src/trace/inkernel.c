@@ -469,7 +469,8 @@ static uint32_t way_in(const struct ost_inkernel *ik, const struct ost_stub_hook
 static struct ost_status make_hook(const struct ost_inkernel *ik, const struct ost_point *point, uint32_t *code,
 		struct ost_undo_hook *ret)
 {
-	uint64_t base = ost_install_facts(ik->install)->code;
+	uint64_t base = ost_install_facts(ik->install)->code, way;
+	struct ost_status status;
 	uint32_t moved[OST_DISPLACE_WORDS], branch;
 	struct ost_stub_hook hook;
 	unsigned int n;
@@ -477,8 +478,16 @@ static struct ost_status make_hook(const struct ost_inkernel *ik, const struct o
 	OST_TRY(ost_stub_hook(ik->layout.isa, point, &hook));
 	OST_TRY(write_finding(ik, point, &hook, code));
 	OST_TRY(ost_displace(ik->layout.isa, point->addr, point->insn, base + hook.out, moved, &n));
+	if (n > OST_STUB_OUT_WORDS)
+		return ost_error_at(OST_ERR_LIMIT, "module space is too far from the kernel's text: trace with -mode external", base);
 	memcpy(&code[hook.out / 4], moved, n * sizeof(moved[0]));
-	OST_TRY(ost_displace_branch(ik->layout.isa, point->addr, base + way_in(ik, &hook), &branch));
+	way = base + way_in(ik, &hook);
+	status = ost_displace_branch(ik->layout.isa, point->addr, way, &branch);
+	if (status.code == OST_ERR_LIMIT && ik->layout.isa == OST_ISA_V8) {
+		OST_TRY(ost_install_veneer(ik->install, way, &way));
+		status = ost_displace_branch(ik->layout.isa, point->addr, way, &branch);
+	}
+	OST_TRY(status);
 	*ret = (struct ost_undo_hook){ .addr = point->addr, .found = point->insn, .ours = branch };
 	return ost_ok();
 }

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "trace/call.h"
 #include "trace/cores.h"
+#include "trace/displace.h"
 #include "trace/patch.h"
 
 #define S 1000000000ull
@@ -33,6 +34,9 @@
 #define PID_MAX (1u << 22)			/* PID_MAX_LIMIT */
 #define PSR_MODE 0x1fu
 
+/* What the record leaves of its space. */
+#define VENEERS ((OST_UNDO_SPACE - sizeof(struct ost_undo_record)) / (4 * OST_VENEER_WORDS))
+
 /* All cores stopped. */
 struct still {
 	struct ost_install *in;
@@ -49,6 +53,8 @@ struct ost_install {
 	struct ost_undo_record record;		/* as it is to be in the target */
 	bool recorded;				/* something of it may be in the target */
 	bool settled;				/* nobody is in the code */
+	uint32_t veneer[VENEERS][OST_VENEER_WORDS];
+	unsigned int veneers;
 	struct still paused;
 	struct ost_install_facts facts;
 };
@@ -363,6 +369,7 @@ struct ost_status ost_install_prepare(struct ost_install *in, uint32_t code_len,
 		.spin = in->layout.isa == OST_ISA_V8 ? 0x14000000 : 0xeafffffe,
 	};
 	in->settled = true;
+	in->veneers = 0;
 	OST_TRY(find_room(in, code_len));
 	OST_TRY(hold(in, in->facts.module, away));
 	status = get_room(in, code_len, data_len, away);
@@ -408,13 +415,44 @@ static struct ost_status write_still(struct still *still, uint64_t addr, const v
 	return clean(still, OST_CORE_CACHES_CODE, addr, len);
 }
 
+struct ost_status ost_install_veneer(struct ost_install *in, uint64_t to, uint64_t *ret)
+{
+	if (in->veneers == VENEERS)
+		return ost_error_at(OST_ERR_LIMIT, "module space is too far from the kernel's text: trace with -mode external", to);
+	*ret = record_addr(in) + sizeof(in->record) + sizeof(in->veneer[0]) * in->veneers;
+	ost_displace_veneer(to, in->veneer[in->veneers++]);
+	return ost_ok();
+}
+
+/*
+ * By a task that is held: the kernel tells the tables of programs of what it maps only when they come by it (Armv7), and
+ * so this one comes by first.
+ */
+static struct ost_status write_module(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
+{
+	uint64_t ignored;
+
+	OST_TRY(hold(in, true, away));
+	OST_TRY(call(in, in->config.symbols.set_memory, in->facts.code, 0, len, away, "writing code", &ignored));
+	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->facts.code, len));
+	OST_TRY(ost_patch_write(&in->patch, in->facts.code, code, len));
+	OST_TRY(maintain(in, OST_CORE_CACHES_CODE, in->facts.code, len));
+	return let_go(in, away);
+}
+
 struct ost_status ost_install_code(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
 {
 	struct still still;
-	struct ost_status status = stand_still(in, away, &still);
+	struct ost_status status;
 
-	if (!ost_failed(status))
+	if (in->facts.module)
+		OST_TRY(write_module(in, code, len, away));
+	status = stand_still(in, away, &still);
+	if (!ost_failed(status) && !in->facts.module)
 		status = write_still(&still, in->facts.code, code, len);
+	if (!ost_failed(status) && in->veneers)
+		status = write_still(&still, record_addr(in) + sizeof(in->record), in->veneer,
+			(uint32_t)sizeof(in->veneer[0]) * in->veneers);
 	if (!ost_failed(status) && !in->facts.coherent)
 		status = clean(&still, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
 	return go_on(&still, status);

@@ -79,6 +79,11 @@ void ost_install_forget(struct ost_install *install);
  */
 struct ost_status ost_install_prepare(struct ost_install *install, uint32_t code_len, uint32_t data_len,
 		uint32_t away) OST_CHECK;
+/*
+ * A jump to anywhere (64 bits) from where a branch reaches, beside the record: *ret is its address. Written with the
+ * code. OST_ERR_LIMIT: no more of them.
+ */
+struct ost_status ost_install_veneer(struct ost_install *install, uint64_t to, uint64_t *ret) OST_CHECK;
 /* Write the code. Brings a core into the kernel to have its caches maintained: all cores are stopped for that time. */
 struct ost_status ost_install_code(struct ost_install *install, const void *code, uint32_t len, uint32_t away) OST_CHECK;
 /* Write data; nobody uses it yet, or takes no notice of these bytes. 2 flushes for each 4 KiB. */

@@ -64,7 +64,7 @@ struct ost_adapter {
 	int queue_error;			/* first failure to queue an access since the last flush */
 	uint32_t idle_tck;			/* clocks after each AP access: as few as the bus gets along with */
 	unsigned int stalls;
-	bool hooked, serving, link_down;
+	bool hooked, swapped, serving, link_down;
 	int64_t retry_at;			/* ms, while the link is down */
 	ost_adapter_serve_fn serve;
 	ost_adapter_reset_fn reset;
@@ -788,7 +788,8 @@ static void swap_methods(struct ost_adapter *a)
 	}
 }
 
-int ost_adapter_hook(struct ost_adapter *a, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset, void *ctx)
+int ost_adapter_hook(struct ost_adapter *a, bool stops, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset,
+		void *ctx)
 {
 	int retval = target_register_timer_callback(adapter_timer, TIMER_MS, TARGET_TIMER_TYPE_PERIODIC, a);
 
@@ -798,7 +799,9 @@ int ost_adapter_hook(struct ost_adapter *a, ost_adapter_serve_fn serve, ost_adap
 	a->reset = reset;
 	a->ctx = ctx;
 	a->link_down = false;
-	swap_methods(a);
+	a->swapped = stops;
+	if (stops)
+		swap_methods(a);
 	a->next = hooked_adapters;
 	hooked_adapters = a;
 	a->hooked = true;
@@ -811,7 +814,7 @@ void ost_adapter_unhook(struct ost_adapter *a)
 		return;
 	a->hooked = false;
 	target_unregister_timer_callback(adapter_timer, a);
-	for (unsigned int i = 0; i < a->target.cores; i++) {
+	for (unsigned int i = 0; a->swapped && i < a->target.cores; i++) {
 		a->core[i].target->type->poll = a->core[i].poll;
 		a->core[i].target->type->halt = a->core[i].halt;
 	}

@@ -54,8 +54,12 @@ uint32_t ost_adapter_breakpoints_used(struct ost_adapter *adapter, unsigned int 
 /* Tell OpenOCD that units in `mask` are taken (or free again), so that it gives them to nobody. */
 void ost_adapter_breakpoints_reserve(struct ost_adapter *adapter, unsigned int core, uint32_t mask, bool taken);
 
-/* Take over polling and halting of the cores, serve them from a timer; and give them back. */
-int ost_adapter_hook(struct ost_adapter *adapter, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset, void *ctx);
+/*
+ * Serve from a timer; and no longer. stops: cores stop for the tracer, so that polling and halting them is taken over
+ * from OpenOCD, too.
+ */
+int ost_adapter_hook(struct ost_adapter *adapter, bool stops, ost_adapter_serve_fn serve, ost_adapter_reset_fn reset,
+		void *ctx);
 void ost_adapter_unhook(struct ost_adapter *adapter);
 
 /* DAP transactions that were answered with WAIT and sent again, and the idle clocks in use because of them. */

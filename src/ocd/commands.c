@@ -296,8 +296,9 @@ static struct ost_status site_serve(void *ctx, uint64_t budget_ns, uint32_t away
 	struct ost_status status;
 
 	*ret_foreign = 0;
+	/* What waits for the board to do something is tried again when the user says so. */
 	if (!ost_session_running(site->session))
-		return site_stop(site);
+		return ost_session_mode(site->session) == OST_MODE_EXTERNAL ? site_stop(site) : ost_ok();
 	status = ost_session_serve(site->session, budget_ns, away, halt_wanted, ret_foreign);
 	if (!ost_failed(status) || status.code == OST_ERR_LINK)
 		return status;
@@ -373,7 +374,7 @@ static int site_start(struct command_invocation *cmd, struct site *site, const s
 	status = ost_session_start(site->session, options, ost_adapter_away(site->adapter), &culprit);
 	if (ost_failed(status))
 		return report(cmd, status, culprit);
-	retval = ost_adapter_hook(site->adapter, site_serve, site_reset, site);
+	retval = ost_adapter_hook(site->adapter, options->mode == OST_MODE_EXTERNAL, site_serve, site_reset, site);
 	if (retval == ERROR_OK)
 		return ERROR_OK;
 	status = ost_session_stop(site->session, ost_adapter_away(site->adapter));
@@ -945,13 +946,26 @@ const struct command_registration ost_command_handlers[] = {
 	COMMAND_REGISTRATION_DONE
 };
 
+/* A kernel must run for code to be taken out of it. */
+static struct ost_status site_quit(struct site *site)
+{
+	uint32_t away = ost_adapter_away(site->adapter);
+
+	if (away && ost_session_mode(site->session) == OST_MODE_INKERNEL) {
+		LOG_WARNING("openst: halted cores are resumed, to take the tracer's code out of their kernel");
+		if (ost_adapter_resume(site->adapter, away))
+			away = 0;
+	}
+	return ost_session_stop(site->session, away);
+}
+
 void ost_ocd_quit(void)
 {
 	while (sites) {
 		struct site *site = sites;
 
 		if (ost_session_busy(site->session)) {
-			struct ost_status status = ost_session_stop(site->session, ost_adapter_away(site->adapter));
+			struct ost_status status = site_quit(site);
 			if (ost_failed(status))
 				LOG_ERROR("openst: %s; say 'openst recover' when the board answers again", status.text);
 		}

@@ -604,6 +604,8 @@ static struct ost_status end_ring(struct ost_inkernel *ik, uint32_t away)
 
 struct ost_status ost_inkernel_stop(struct ost_inkernel *ik, uint32_t away)
 {
+	if (away && ost_install_present(ik->install))
+		return ost_error(OST_ERR_STATE, "a core is halted: 'resume', the kernel has to run to be taken back to what it was");
 	OST_TRY(ost_install_unhook(ik->install, away));
 	OST_TRY(end_ring(ik, away));
 	return ost_install_undo(ik->install, away);

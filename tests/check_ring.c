@@ -419,6 +419,271 @@ START_TEST(odd_pairs)
 }
 END_TEST
 
+/* ---- groups that end, addresses that are used again, restarts, orphans, clocks ---- */
+
+#define NR_READ 63u
+#define NR_EXIT 93u
+#define NR_EXIT_GROUP 94u
+#define NR_RESTART 128u
+#define NR_EXECVE 221u
+#define LEADER 0x1000u
+#define BLOCKED 0x2000u
+#define OUTSIDE 0x3000u
+
+static void add_entry(int32_t pid, uint32_t nr)
+{
+	uint64_t args[] = { 1, 2, 3 };
+
+	add(OST_RECORD_INFO(0, OST_STUB_ENTRY, OST_ABI_ARM64, 3), pid, nr, args, 3);
+}
+
+static void add_call(int32_t pid, uint32_t nr, int64_t ret)
+{
+	add_entry(pid, nr);
+	add_exit(pid, (uint64_t)ret);
+}
+
+static void is_event(unsigned int i, enum ost_event_kind kind, int32_t pid, uint32_t nr, unsigned int flags)
+{
+	ck_assert_uint_lt(i, n_events);
+	ck_assert_int_eq(events[i].kind, kind);
+	ck_assert_int_eq(events[i].task.pid, pid);
+	ck_assert_uint_eq(events[i].nr, nr);
+	ck_assert_uint_eq(events[i].flags, flags);
+}
+
+/* Group 4: pid 4 leads, 5 is blocked in a call, 6 is in none; and 7, which is another group's. 5 events. */
+static struct ost_collect *group(void)
+{
+	struct ost_collect *to = collect();
+
+	add_ident(4, 4, LEADER);
+	add_ident(5, 4, BLOCKED);
+	add_ident(6, 4, OUTSIDE);
+	add_ident(7, 7, 0x4000);
+	add_entry(5, NR_READ);
+	add_call(6, NR_READ, 0);
+	add_call(7, NR_READ, 0);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 5);
+	return to;
+}
+
+/* It tells of the one that was in no call at once, and of the leader. */
+static struct ost_collect *ended_group(void)
+{
+	struct ost_collect *to = group();
+
+	add_entry(4, NR_EXIT_GROUP);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 8);
+	is_event(5, OST_EVENT_ENTRY, 4, NR_EXIT_GROUP, 0);
+	is_event(6, OST_EVENT_ENDED, 6, NR_READ, OST_EVENT_NO_ENTRY);
+	is_event(7, OST_EVENT_ENDED, 4, NR_EXIT_GROUP, 0);
+	return to;
+}
+
+/* The blocked one shows up no more: its address is another task's, or nothing comes any more. */
+START_TEST(group_ends_unseen)
+{
+	struct ost_collect *to = ended_group();
+
+	if (_i) {
+		add_ident(77, 77, BLOCKED);
+		collect_all(to);
+	} else {
+		good(ost_collect_end(to));
+	}
+	ck_assert_uint_eq(n_events, 9);
+	is_event(8, OST_EVENT_ENDED, 5, NR_READ, 0);
+	ck_assert_uint_eq(events[8].task.addr, BLOCKED);
+	ck_assert_uint_eq(events[8].time_ns, 5 + 1000 * (uint64_t)(head - (_i ? 56 : 48)));
+	good(ost_collect_end(to));
+	ck_assert_uint_eq(n_events, 9);
+	ck_assert_uint_eq(ost_collect_stats(to)->ended, 3);
+	/* the other group is as it was */
+	add_entry(7, NR_READ);
+	collect_all(to);
+	is_event(9, OST_EVENT_ENTRY, 7, NR_READ, 0);
+	ck_assert_uint_eq(ost_collect_stats(to)->unfinished, 0);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* It is seen once more: on its way out of the call, which returned, or which was interrupted. */
+START_TEST(group_ends_seen)
+{
+	struct ost_collect *to = ended_group();
+
+	add_exit(5, _i ? (uint64_t)-512 : 3);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, _i ? 9 : 10);
+	if (!_i)
+		is_event(8, OST_EVENT_EXIT, 5, NR_READ, 0);
+	is_event(n_events - 1, OST_EVENT_ENDED, 5, NR_READ, _i ? 0 : OST_EVENT_NO_ENTRY);
+	good(ost_collect_end(to));
+	ck_assert_uint_eq(n_events, _i ? 9 : 10);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* exit() ends one thread only. */
+START_TEST(thread_ends)
+{
+	struct ost_collect *to = group();
+
+	add_entry(6, NR_EXIT);
+	collect_all(to);
+	good(ost_collect_end(to));
+	ck_assert_uint_eq(n_events, 7);
+	is_event(5, OST_EVENT_ENTRY, 6, NR_EXIT, 0);
+	is_event(6, OST_EVENT_ENDED, 6, NR_EXIT, 0);
+	add_exit(5, 1);
+	collect_all(to);
+	is_event(7, OST_EVENT_EXIT, 5, NR_READ, 0);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* A thread executes a program: it gets its leader's pid, is the same task, and the only one of the group. */
+START_TEST(thread_executes)
+{
+	struct ost_collect *to = group();
+
+	add_entry(6, NR_EXECVE);
+	add_ident(4, 4, OUTSIDE);
+	add_exit(4, 0);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 8);
+	is_event(5, OST_EVENT_ENTRY, 6, NR_EXECVE, 0);
+	is_event(6, OST_EVENT_EXIT, 4, NR_EXECVE, 0);
+	ck_assert_uint_eq(events[6].task.addr, OUTSIDE);
+	ck_assert_uint_eq(events[6].arg[2], 3);
+	is_event(7, OST_EVENT_ENDED, 5, NR_READ, 0);
+	ck_assert_uint_eq(ost_collect_stats(to)->orphans, 0);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* A program that was not executed ends nobody. */
+START_TEST(execve_fails)
+{
+	struct ost_collect *to = group();
+
+	add_call(6, NR_EXECVE, -2);
+	add_exit(5, 1);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 8);
+	is_event(6, OST_EVENT_EXIT, 6, NR_EXECVE, 0);
+	is_event(7, OST_EVENT_EXIT, 5, NR_READ, 0);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* Tasks that died with nothing said of it, in a call and in none: what the next at their address does is its own. */
+START_TEST(address_used_again)
+{
+	struct ost_collect *to = group();
+
+	add_ident(80, 80, _i ? BLOCKED : OUTSIDE);
+	add_exit(80, 7);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 7);
+	is_event(5, OST_EVENT_ENDED, _i ? 5 : 6, NR_READ, _i ? 0 : OST_EVENT_NO_ENTRY);
+	is_event(6, OST_EVENT_EXIT, 80, 0, OST_EVENT_NO_ENTRY);
+	ck_assert_uint_eq(ost_collect_stats(to)->orphans, 1);
+	/* the same one with another name is no other */
+	add_ident(80, 80, _i ? BLOCKED : OUTSIDE);
+	add_entry(80, NR_READ);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 8);
+	is_event(7, OST_EVENT_ENTRY, 80, NR_READ, 0);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+START_TEST(restarts)
+{
+	static const int codes[] = { -512, -513, -514, -516 };
+	struct ost_collect *to = collect();
+
+	add_ident(5, 5, 0x1000);
+	add_call(5, NR_READ, codes[_i]);
+	add_call(5, NR_READ, -4);		/* made by the kernel */
+	add_call(5, NR_READ, codes[_i]);	/* by the task: the last one was not to be restarted */
+	add_call(5, 64, 0);			/* another call: a handler's */
+	add_call(5, NR_READ, 0);
+	add_call(5, NR_RESTART, 0);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 12);
+	is_event(0, OST_EVENT_ENTRY, 5, NR_READ, 0);
+	is_event(1, OST_EVENT_EXIT, 5, NR_READ, 0);
+	ck_assert_int_eq(events[1].ret, codes[_i]);
+	is_event(2, OST_EVENT_ENTRY, 5, NR_READ, OST_EVENT_RESTART);
+	is_event(3, OST_EVENT_EXIT, 5, NR_READ, OST_EVENT_RESTART);
+	is_event(4, OST_EVENT_ENTRY, 5, NR_READ, 0);
+	is_event(6, OST_EVENT_ENTRY, 5, 64, 0);
+	is_event(8, OST_EVENT_ENTRY, 5, NR_READ, 0);
+	is_event(10, OST_EVENT_ENTRY, 5, NR_RESTART, OST_EVENT_RESTART);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+/* Nothing of an earlier call is an orphan's: neither arguments nor memory, and arguments say where no memory is. */
+START_TEST(orphans)
+{
+	struct ost_collect *to = collect();
+	uint64_t entry[] = { 1, 0x5000, (uint64_t)6 << 32 | OST_EXTENT_WORD(6, 0, 1), 0x00726568746f6568 };
+	uint64_t by_arg[] = { 9, (uint64_t)6 << 32 | OST_EXTENT_WORD(6, OST_EXTENT_LATE, 0), 0x6574616c2121 };
+	uint64_t by_addr[] = { 9, (uint64_t)6 << 32 | OST_EXTENT_WORD(6, OST_EXTENT_LATE, OST_EXTENT_ADDR), 0x5000,
+		0x6574616c2121 };
+
+	add(OST_RECORD_INFO(0, OST_STUB_ENTRY, OST_ABI_ARM64, 2), 5, 64, entry, 4);
+	add_exit(5, 6);
+	add(OST_RECORD_INFO(0, OST_STUB_EXIT, OST_ABI_ARM64, 0), 5, 64, by_arg, 3);
+	add(OST_RECORD_INFO(0, OST_STUB_EXIT, OST_ABI_ARM64, 0), 5, 64, by_addr, 4);
+	collect_all(to);
+	ck_assert_uint_eq(n_events, 4);
+	for (unsigned int i = 2; i < 4; i++) {
+		is_event(i, OST_EVENT_EXIT, 5, 0, OST_EVENT_NO_ENTRY);
+		ck_assert_int_eq(events[i].ret, 9);
+		ck_assert_uint_eq(events[i].arg[1], 0);
+		ck_assert_uint_eq(events[i].entry_ns, events[i].time_ns);
+	}
+	ck_assert_str_eq(texts[1], "heothe");
+	ck_assert_str_eq(texts[2], "?");
+	ck_assert_str_eq(texts[3], "!!late");
+	ck_assert_uint_eq(ost_collect_stats(to)->orphans, 2);
+	ck_assert_uint_eq(ost_collect_stats(to)->unknown, 4);
+	ck_assert_uint_eq(ost_collect_stats(to)->exits, 3);
+	ost_collect_destroy(to);
+}
+END_TEST
+
+START_TEST(clocks)
+{
+	struct ost_collect *to = collect();
+
+	/* no counter: whatever a record has there, it was taken when that was said */
+	ost_collect_clock(to, 0, 70, 0);
+	add_entry(5, NR_READ);
+	collect_all(to);
+	ost_collect_clock(to, 0, 90, 0);
+	add_exit(5, 1);
+	collect_all(to);
+	ck_assert_uint_eq(events[0].time_ns, 70);
+	ck_assert_uint_eq(events[1].entry_ns, 70);
+	ck_assert_uint_eq(events[1].time_ns, 90);
+	/* a counter that is far ahead of the record, more than 64 bits have in nanoseconds times its rate */
+	ost_collect_clock(to, UINT64_C(1) << 40, UINT64_MAX / 2, 512);
+	add_exit(5, 1);
+	collect_all(to);
+	ck_assert_uint_eq(events[2].time_ns, UINT64_MAX / 2 - (UINT64_C(1) << 31) * 1000000000 +
+		(uint64_t)(1000 + head - 32) * 1000000000 / 512);
+	ost_collect_destroy(to);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ring");
@@ -441,6 +706,15 @@ int main(void)
 	tcase_add_test(tc, events_pair);
 	tcase_add_test(tc, pid_changes);
 	tcase_add_test(tc, odd_pairs);
+	tcase_add_loop_test(tc, group_ends_unseen, 0, 2);
+	tcase_add_loop_test(tc, group_ends_seen, 0, 2);
+	tcase_add_test(tc, thread_ends);
+	tcase_add_test(tc, thread_executes);
+	tcase_add_test(tc, execve_fails);
+	tcase_add_loop_test(tc, address_used_again, 0, 2);
+	tcase_add_loop_test(tc, restarts, 0, 4);
+	tcase_add_test(tc, orphans);
+	tcase_add_test(tc, clocks);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

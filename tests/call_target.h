@@ -12,6 +12,8 @@
 #define PLACE 0xc0300100u
 #define OTHER_PLACE 0xc0300800u
 #define ELSEWHERE 0xc0300900u
+#define INTERRUPT 0xc0300a00u
+#define MASKS 0x80u				/* of interrupts, in PSR */
 #define BACK 0xc0301ff0u
 #define FUNCTION 0xc0222220u
 #define PAGES 0xc4560000u
@@ -65,6 +67,8 @@ static inline void fake_resume(struct FAKE(target) *fake, unsigned int core)
 #define PLACE 0xffff800008300100ull
 #define OTHER_PLACE 0xffff800008300800ull
 #define ELSEWHERE 0xffff800008300900ull
+#define INTERRUPT 0xffff800008300a00ull
+#define MASKS 0x3c0u				/* of interrupts, in PSR */
 #define BACK 0xffff800008301ff0ull
 #define FUNCTION 0xffff800008222220ull
 #define PAGES 0xffff000004560000ull

@@ -30,6 +30,7 @@ static void setup(void)
 	FAKE(page)(&fake, BACK, false);
 	FAKE(write32)(&fake, PLACE, FIRST_INSN);
 	FAKE(write32)(&fake, OTHER_PLACE, FIRST_INSN);
+	FAKE(write32)(&fake, INTERRUPT, FIRST_INSN);
 	FAKE(write32)(&fake, ELSEWHERE, NOP);
 	FAKE(write32)(&fake, BACK, LOOP);
 	fake.function.pc = FUNCTION;
@@ -441,6 +442,121 @@ START_TEST(refuses_nonsense)
 }
 END_TEST
 
+/* ---- places of interrupts ---- */
+
+/* The only one, as the first or the second. */
+static void with_interrupts(unsigned int which)
+{
+	static const uint64_t places[] = { PLACE, OTHER_PLACE };
+	struct ost_call_config config = { .place = places, .places = 2, .back = BACK };
+
+	config.interrupt[which] = INTERRUPT;
+	ost_call_destroy(call);
+	good(ost_call_create(&fake.target, &config, &call));
+}
+
+static void check_units(unsigned int n)
+{
+	static const uint64_t order[] = { PLACE, OTHER_PLACE, INTERRUPT };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned int u = 0; u < UNITS; u++) {
+			ck_assert_uint_eq(fake.core[i].bcr[u] & 1, u < n);
+			if (u < n)
+				ck_assert_uint_eq(fake.core[i].bvr[u], (WORD)order[u]);
+		}
+	}
+}
+
+/* Who asks for tasks gets tasks, and the units of interrupts stay as they are. */
+START_TEST(interrupts_pass_by)
+{
+	with_interrupts((unsigned int)_i);
+	good(ost_call_catch(call, false, 0));
+	check_units(2);
+	place(0, INTERRUPT);
+	place(1, INTERRUPT);
+	for (unsigned int i = 0; i < 5; i++)
+		good(ost_call_poll(call, 0, &foreign));
+	ck_assert_int_eq(ost_call_state(call), OST_CALL_WAITING);
+	ck_assert_uint_eq(fake.core[0].stops + fake.core[1].stops, 0);
+	place(0, INTERRUPT);
+	place(0, PLACE);
+	poll_to(OST_CALL_HELD);
+	ck_assert_uint_eq(PC(&fake.core[0].s), PLACE);
+	ck_assert(!ost_call_in_interrupt(call));
+	good(ost_call_leave(call, 0));
+	check_free();
+}
+END_TEST
+
+/* Interrupts stay masked in what is called from one. */
+START_TEST(calls_from_an_interrupt)
+{
+	with_interrupts((unsigned int)_i);
+	fake.function.psr_clear &= ~MASKS;
+	good(ost_call_catch(call, true, 0));
+	check_units(3);
+	place(0, ELSEWHERE);
+	place(0, INTERRUPT);
+	poll_to(OST_CALL_HELD);
+	ck_assert_uint_eq(PC(&fake.core[0].s), INTERRUPT);
+	ck_assert(ost_call_in_interrupt(call));
+	for (unsigned int i = 0; i < 2; i++) {
+		fake.function.to = 0;
+		good(ost_call_enter(call, FUNCTION, NULL, 0));
+		poll_to(OST_CALL_RETURNED);
+		ck_assert_uint_eq(FUNCTION_PSR, MASKED);
+		ck_assert(ost_call_in_interrupt(call));
+	}
+	good(ost_call_leave(call, 0));
+	check_free();
+	/* the next time they are not asked for */
+	good(ost_call_catch(call, false, 0));
+	place(1, INTERRUPT);
+	good(ost_call_poll(call, 0, &foreign));
+	ck_assert_int_eq(ost_call_state(call), OST_CALL_WAITING);
+	good(ost_call_leave(call, 0));
+	check_free();
+}
+END_TEST
+
+/* A task is as good, and is called as a task; who comes by in an interrupt meanwhile goes on. */
+START_TEST(a_task_comes_before_an_interrupt)
+{
+	with_interrupts(0);
+	good(ost_call_catch(call, true, 0));
+	place(0, OTHER_PLACE);
+	place(1, INTERRUPT);
+	place(1, ELSEWHERE);
+	poll_to(OST_CALL_HELD);
+	ck_assert(!ost_call_in_interrupt(call));
+	ck_assert(!FAKE(halted)(&fake.core[1]));
+	good(ost_call_enter(call, FUNCTION, NULL, 0));
+	poll_to(OST_CALL_RETURNED);
+	ck_assert_uint_eq(FUNCTION_PSR, CALLED);
+	good(ost_call_leave(call, 0));
+	check_free();
+}
+END_TEST
+
+START_TEST(counts_places_of_interrupts)
+{
+	static const uint64_t places[] = { PLACE, OTHER_PLACE, ELSEWHERE };
+	struct ost_call_config config = { .place = places, .places = 3, .interrupt = { INTERRUPT, INTERRUPT + 4 },
+		.back = BACK };
+	struct ost_call *made;
+
+	ck_assert_int_eq(ost_call_create(&fake.target, &config, &made).code, OST_ERR_ARGUMENT);
+	ck_assert_ptr_null(made);
+	config.interrupt[0] = 0;
+	good(ost_call_create(&fake.target, &config, &made));
+	ost_call_destroy(made);
+	config.places = 0;
+	ck_assert_int_eq(ost_call_create(&fake.target, &config, &made).code, OST_ERR_ARGUMENT);
+}
+END_TEST
+
 /* ---- the link fails ---- */
 
 /* Each step again until it succeeds, as a session does. */
@@ -610,6 +726,10 @@ int main(void)
 	tcase_add_loop_test(tcase, user_halts_meanwhile, 0, 2);
 	tcase_add_test(tcase, user_halts_at_a_place);
 	tcase_add_test(tcase, refuses_nonsense);
+	tcase_add_loop_test(tcase, interrupts_pass_by, 0, 2);
+	tcase_add_loop_test(tcase, calls_from_an_interrupt, 0, 2);
+	tcase_add_test(tcase, a_task_comes_before_an_interrupt);
+	tcase_add_test(tcase, counts_places_of_interrupts);
 	tcase_add_loop_test(tcase, goes_on_to_somebody_elses, 0, 20);
 	tcase_add_loop_test(tcase, leaves_what_never_began, 0, 40);
 	tcase_add_test(tcase, user_halts_while_the_link_fails);

@@ -480,11 +480,18 @@ static uint32_t junk(struct fake_target *fake)
 	return fake->junk | 0x80000001u;
 }
 
+static bool is_function(const struct fake_target *fake, uint32_t pc)
+{
+	uint32_t end = fake->function.end ? fake->function.end : fake->function.pc + 4;
+
+	return fake->function.pc && pc >= fake->function.pc && pc < end;
+}
+
 static void enter_function(struct fake_target *fake, struct fake_core *c)
 {
 	const struct fake_state *was = &c->stopped;
 	bool kept = was->r[13] == c->s.r[13] && was->tpidruro == c->s.tpidruro && was->tpidrprw == c->s.tpidrprw
-		&& was->dacr == c->s.dacr && (was->cpsr & ~0x80u) == c->s.cpsr;
+		&& was->dacr == c->s.dacr && (was->cpsr & ~fake->function.psr_clear) == c->s.cpsr;
 
 	for (unsigned int i = 4; i < 12; i++)
 		kept = kept && was->r[i] == c->s.r[i];
@@ -494,12 +501,15 @@ static void enter_function(struct fake_target *fake, struct fake_core *c)
 		fault(fake, "a function is called twice", c->s.r[15]);
 	memcpy(fake->function.r, c->s.r, sizeof(fake->function.r));
 	fake->function.cpsr = c->s.cpsr;
+	fake->function.at = c->s.r[15];
 	fake->function.calls++;
 	fake->task = *was;
 	fake->task_lr = c->s.r[14];
 	fake->task_cpsr = c->s.cpsr;
 	fake->task_away = true;
 	fake->task_wait = fake->function.polls;
+	if (fake->function.body)
+		fake->function.body(fake->function.ctx);
 	c->arrived = false;
 	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
 	c->wait = c->delay;
@@ -560,7 +570,7 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
 	if (c->unfinished || c->unsynced)
 		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
-	if (fake->function.pc && c->s.r[15] == fake->function.pc) {
+	if (is_function(fake, c->s.r[15])) {
 		enter_function(fake, c);
 		return;
 	}
@@ -827,6 +837,7 @@ static const struct ost_target_ops fake_ops = {
 void fake_init(struct fake_target *fake, unsigned int cores)
 {
 	memset(fake, 0, sizeof(*fake));
+	fake->function.psr_clear = 0x80;
 	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V7 };
 	for (unsigned int i = 0; i < cores; i++) {
 		struct fake_core *c = &fake->core[i];

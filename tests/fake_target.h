@@ -72,6 +72,11 @@ struct fake_function {
 	unsigned int calls;
 	uint32_t r[4];				/* as it was called */
 	uint32_t cpsr;
+	uint32_t psr_clear;			/* bits that it is to find clear there, whatever the task had */
+	uint32_t end;				/* not 0: functions begin anywhere in [pc, end) */
+	uint32_t at;				/* the one that was called */
+	void (*body)(void *ctx);		/* what it does, when it is called; NULL: nothing */
+	void *ctx;
 };
 
 struct fake_op {

@@ -534,11 +534,18 @@ static void check_restart(struct fake8_target *fake, struct fake8_core *c)
 
 /* ---- a function of the kernel ---- */
 
+static bool is_function(const struct fake8_target *fake, uint64_t pc)
+{
+	uint64_t end = fake->function.end ? fake->function.end : fake->function.pc + 4;
+
+	return fake->function.pc && pc >= fake->function.pc && pc < end;
+}
+
 static void enter_function(struct fake8_target *fake, struct fake8_core *c)
 {
 	const struct fake8_state *was = &c->stopped;
 	bool kept = was->sp == c->s.sp && was->sp_el0 == c->s.sp_el0
-		&& (was->pstate & ~0xfc0u) == c->s.pstate && !(c->s.sp & 15);
+		&& (was->pstate & ~fake->function.psr_clear) == c->s.pstate && !(c->s.sp & 15);
 
 	for (unsigned int i = 19; i < 30; i++)
 		kept = kept && was->x[i] == c->s.x[i];
@@ -548,12 +555,15 @@ static void enter_function(struct fake8_target *fake, struct fake8_core *c)
 		fault(fake, "a function is called twice", c->s.pc);
 	memcpy(fake->function.x, c->s.x, sizeof(fake->function.x));
 	fake->function.pstate = c->s.pstate;
+	fake->function.at = c->s.pc;
 	fake->function.calls++;
 	fake->task = *was;
 	fake->task_lr = c->s.x[30];
 	fake->task_pstate = c->s.pstate;
 	fake->task_away = true;
 	fake->task_wait = fake->function.polls;
+	if (fake->function.body)
+		fake->function.body(fake->function.ctx);
 	c->arrived = false;
 	c->status = RUNNING;
 	c->wait = c->delay;
@@ -627,7 +637,7 @@ static void restart(struct fake8_target *fake, unsigned int core)
 		fault(fake, "restart in memory access mode", c->edscr);
 	c->s.pc = c->dlr;
 	c->s.pstate = c->dspsr;
-	if (fake->function.pc && c->s.pc == fake->function.pc) {
+	if (is_function(fake, c->s.pc)) {
 		enter_function(fake, c);
 		return;
 	}
@@ -1008,6 +1018,7 @@ static const struct ost_target_ops fake8_ops = {
 void fake8_init(struct fake8_target *fake, unsigned int cores)
 {
 	memset(fake, 0, sizeof(*fake));
+	fake->function.psr_clear = 0xfc0;
 	fake->target = (struct ost_target){ .ops = &fake8_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V8 };
 	for (unsigned int i = 0; i < cores; i++) {
 		struct fake8_core *c = &fake->core[i];

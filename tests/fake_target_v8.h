@@ -88,6 +88,11 @@ struct fake8_function {
 	unsigned int calls;
 	uint64_t x[8];				/* as it was called */
 	uint32_t pstate;
+	uint32_t psr_clear;			/* bits that it is to find clear there, whatever the task had */
+	uint64_t end;				/* not 0: functions begin anywhere in [pc, end) */
+	uint64_t at;				/* the one that was called */
+	void (*body)(void *ctx);		/* what it does, when it is called; NULL: nothing */
+	void *ctx;
 };
 
 struct fake8_op {

@@ -162,6 +162,51 @@ START_TEST(suffixes_and_absent_names)
 }
 END_TEST
 
+static const char *const clones[] = {
+	"tboth_there.part.0", "tonly_a_clone.part.0", "Tboth_there", "tboth_there.isra.0.cold", "tthe_same_twice.llvm.77",
+	"Tthe_same_twice", "Tthe_same_twicer", NULL,
+};
+
+static void is_exact(struct flat *f, const char *name, const char *want)
+{
+	uint32_t at;
+	struct ost_status status = ost_kallsyms_exact(&f->ks, name, &at);
+	if (!want) {
+		ck_assert_msg(status.code == OST_ERR_NOT_FOUND, "%s", name);
+		return;
+	}
+	ck_assert_msg(!ost_failed(status), "%s: %s", name, status.text);
+	ck_assert_str_eq(f->image->name[at], want);
+}
+
+/* A clone is not what is to be called, whether its names have been read before or not. */
+START_TEST(exact_names)
+{
+	for (unsigned int read_before = 0; read_before < 2; read_before++) {
+		struct image_options options = { .kallsyms = layouts[_i].kind, .word = layouts[_i].word, .names = clones };
+		struct flat f;
+		uint32_t at;
+		open_image(&f, &options);
+		find(&f);
+		for (unsigned int i = 0; read_before && clones[i]; i++) {
+			ck_assert_int_eq(ost_kallsyms_lookup(&f.ks, clones[i] + 1, &at).code, OST_OK);
+		}
+		is_exact(&f, "both_there", "Tboth_there");
+		is_exact(&f, "only_a_clone", NULL);
+		is_exact(&f, "only_a_clone.part.0", "tonly_a_clone.part.0");
+		is_exact(&f, "the_same_twice", "Tthe_same_twice");
+		is_exact(&f, "the_same_twic", NULL);
+		is_exact(&f, "both_there.isra.0", NULL);
+		is_exact(&f, "", NULL);
+		/* who looks for a place only takes the clone */
+		ck_assert_int_eq(ost_kallsyms_lookup(&f.ks, "only_a_clone", &at).code, OST_OK);
+		ck_assert_str_eq(f.image->name[at], "tonly_a_clone.part.0");
+		is_exact(&f, "only_a_clone", NULL);
+		close_image(&f);
+	}
+}
+END_TEST
+
 START_TEST(used_again_from_its_map)
 {
 	struct image_options options = { .kallsyms = IMAGE_B };
@@ -256,6 +301,7 @@ int main(void)
 	tcase_add_loop_test(tc, every_layout, 0, sizeof(layouts) / sizeof(layouts[0]));
 	tcase_add_test(tc, lookup_by_seqs_reads_little);
 	tcase_add_test(tc, suffixes_and_absent_names);
+	tcase_add_loop_test(tc, exact_names, 0, sizeof(layouts) / sizeof(layouts[0]));
 	tcase_add_test(tc, used_again_from_its_map);
 	tcase_add_test(tc, wrong_known_address_is_refused);
 	tcase_add_test(tc, cancelled_and_empty);

@@ -710,6 +710,143 @@ START_TEST(no_place_for_a_cache)
 }
 END_TEST
 
+/* ---- what a tracer has left ---- */
+
+static void *record_at(struct image *image)
+{
+	return image_at(image, IMAGE_RODATA - OST_UNDO_SPACE);
+}
+
+static void put_record(struct image *image, struct ost_undo_record *record)
+{
+	record->sum = ost_undo_sum(record);
+	memcpy(record_at(image), record, sizeof(*record));
+}
+
+static void put_hooks(struct image *image, const struct ost_undo_record *record, bool in)
+{
+	for (unsigned int i = 0; i < record->hooks; i++) {
+		image_put32(image, (uint32_t)(record->hook[i].addr - image->base), in ? record->hook[i].ours : record->hook[i].found);
+	}
+}
+
+/* A hook at each point. */
+static struct ost_undo_record hooked(struct image *image)
+{
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	const struct ost_layout *l = ost_kernel_layout(kernel);
+	struct ost_undo_record record = {
+		.magic = OST_UNDO_MAGIC, .version = OST_UNDO_VERSION, .hooks = l->points, .data = 0x1234, .borrowed = 1,
+	};
+	ck_assert_ptr_null(ost_kernel_leftover(kernel));
+	ck_assert_uint_ge(l->points, 3);
+	for (unsigned int i = 0; i < l->points; i++) {
+		record.hook[i] = (struct ost_undo_hook){ l->point[i].addr, l->point[i].insn, 0xea000040 + i };
+	}
+	ost_kernel_destroy(kernel);
+	put_record(image, &record);
+	put_hooks(image, &record, true);
+	return record;
+}
+
+/* The layout is that of the kernel without hooks, whether it is found or remembered; memory is as it is. */
+START_TEST(hooks_are_looked_through)
+{
+	struct image *image = image_create(&kinds[_i]);
+	struct ost_undo_record record = hooked(image);
+	struct ost_kernel_request request = request_for(image);
+	request.cache_dir = CACHE;
+	for (unsigned int again = 0; again < 2; again++) {
+		struct ost_kernel *kernel = found(&request);
+		uint32_t insn;
+		ck_assert_uint_eq(ost_kernel_stats(kernel)->from_cache, again);
+		ck_assert_ptr_nonnull(ost_kernel_leftover(kernel));
+		ck_assert_mem_eq(ost_kernel_leftover(kernel), &record, sizeof(record));
+		ck_assert_int_eq(ost_mem_read_u32(&ost_kernel_memory(kernel)->mem, record.hook[0].addr, &insn).code, OST_OK);
+		ck_assert_uint_eq(insn, record.hook[0].ours);
+		put_hooks(image, &record, false);
+		layout_is_right(image, kernel);
+		put_hooks(image, &record, true);
+		ost_kernel_recovered(kernel);
+		ck_assert_ptr_null(ost_kernel_leftover(kernel));
+		ost_kernel_destroy(kernel);
+	}
+	/* remembered of a kernel with hooks, and good for one without */
+	put_hooks(image, &record, false);
+	memset(record_at(image), 0, OST_UNDO_SPACE);
+	struct ost_kernel *kernel = found(&request);
+	ck_assert(ost_kernel_stats(kernel)->from_cache);
+	ck_assert_ptr_null(ost_kernel_leftover(kernel));
+	layout_is_right(image, kernel);
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
+static void is_left(struct image *image, bool want)
+{
+	struct ost_kernel_request request = request_for(image);
+	struct ost_kernel *kernel = found(&request);
+	ck_assert_int_eq(ost_kernel_leftover(kernel) != NULL, want);
+	layout_is_right(image, kernel);
+	ost_kernel_destroy(kernel);
+}
+
+/* What is no record is nothing: its hooks, were they looked through, would be seen as the points' instructions. */
+START_TEST(what_is_no_record)
+{
+	struct image *image = image_create(&kinds[_i * FIRST64]);
+	struct ost_undo_record record = hooked(image), other;
+	put_hooks(image, &record, false);
+	for (unsigned int i = 0; i < record.hooks; i++) {
+		record.hook[i].found = 0x12345678;
+	}
+	other = record;
+	other.version++;
+	put_record(image, &other);
+	is_left(image, false);
+	other = record;
+	other.magic ^= 1;
+	put_record(image, &other);
+	is_left(image, false);
+	other = record;
+	other.hooks = OST_UNDO_HOOKS + 1;
+	put_record(image, &other);
+	is_left(image, false);
+	/* written in part */
+	for (size_t i = 8; i < sizeof(record); i += 4) {
+		put_record(image, &record);
+		((uint8_t *)record_at(image))[i] ^= 0x10;
+		is_left(image, false);
+	}
+	/* nothing but a record is one, too */
+	record.hooks = 0;
+	put_record(image, &record);
+	is_left(image, true);
+	image_destroy(image);
+}
+END_TEST
+
+START_TEST(clones_are_not_called)
+{
+	static const char *const names[] = { "tsynchronize_it.part.0", "tfree_it.part.0", "Tsynchronize_it", NULL };
+	struct image_options options = kinds[_i];
+	struct image *image;
+	struct ost_kernel *kernel;
+	uint64_t addr;
+	options.names = names;
+	image = image_create(&options);
+	struct ost_kernel_request request = request_for(image);
+	kernel = found(&request);
+	ck_assert_int_eq(ost_kernel_symbol(kernel, "free_it", &addr).code, OST_ERR_NOT_FOUND);
+	ck_assert_int_eq(ost_kernel_symbol(kernel, "synchronize_it", &addr).code, OST_OK);
+	ck_assert_uint_eq(addr, image_va(image, IMAGE_TEXT + 0x30008));
+	ost_kernel_destroy(kernel);
+	image_destroy(image);
+}
+END_TEST
+
 /* ---- hostile memory, broken links ---- */
 
 /* Break the link at every read in turn. */
@@ -717,6 +854,10 @@ START_TEST(a_broken_link_is_reported)
 {
 	struct image *image = image_create(&kinds[_i]);
 	struct ost_kernel_request request = request_for(image);
+	if (_i % 2) {
+		hooked(image);
+		image->reads = 0;
+	}
 	ost_kernel_destroy(found(&request));
 	uint64_t reads = image->reads;
 	for (uint64_t at = 1; at <= reads; at += at < 60 ? 1 : 7) {
@@ -791,6 +932,10 @@ int main(void)
 	tcase_add_test(cache, damaged_files_are_ignored);
 	tcase_add_loop_test(cache, lying_files_do_no_harm, 0, 2);
 	tcase_add_test(cache, no_place_for_a_cache);
+	tcase_add_loop_test(cache, hooks_are_looked_through, 0, 6);
+	tcase_add_loop_test(cache, hooks_are_looked_through, 7, n);
+	tcase_add_loop_test(cache, what_is_no_record, 0, 2);
+	tcase_add_loop_test(cache, clones_are_not_called, 0, n);
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, cache);
 	SRunner *runner = srunner_create(suite);

@@ -503,6 +503,9 @@ static void make_symbols(struct image *image)
 		}
 		add_symbol(image, IMAGE_TEXT + 0x4000 + i * step, name);
 	}
+	for (uint32_t i = 0; image->options.names && image->options.names[i]; i++) {
+		add_symbol(image, IMAGE_TEXT + 0x10008 + i * 0x10000, image->options.names[i]);
+	}
 	sort_symbols(image);
 }
 
@@ -632,7 +635,8 @@ static void put_seqs(struct builder *b)
 static void put_kallsyms(struct image *image)
 {
 	enum image_kallsyms kind = image->options.kallsyms;
-	struct builder b = { .image = image, .at = IMAGE_RODATA + 0x31000, .word = image->options.word ? image->options.word : 4 };
+	struct builder b = { .image = image, .at = IMAGE_RODATA + 0x31000,
+		.word = image->options.word && kind != IMAGE_B_PLACE ? image->options.word : 4 };
 	uint32_t *markers = calloc((image->n + 255) / 256, sizeof(*markers));
 	bool before = kind == IMAGE_A || kind == IMAGE_A_SEQS || kind == IMAGE_A_ABSOLUTE;
 	snprintf(image_at(image, b.at - 0x80), 0x80, "Linux version 1.2.3-test (made up) #1\n");

@@ -64,6 +64,7 @@ struct image_options {
 	enum image_path path;		/* arm64 */
 	bool no_compat;			/* arm64 */
 	unsigned int tasks;		/* 0: 24 */
+	const char *const *names;	/* further symbols, type letter first, far from each other; NULL at the end or for none */
 };
 
 struct image {

@@ -207,6 +207,20 @@ START_TEST(exact_names)
 }
 END_TEST
 
+/* An order by name that is none is not relied on. */
+START_TEST(exact_names_without_order)
+{
+	struct image_options options = { .kallsyms = IMAGE_B, .names = clones };
+	struct flat f;
+	open_image(&f, &options);
+	find(&f);
+	memset(f.image->ram + (f.ks.map.seqs - IMAGE_VIRT), 0xff, 3 * f.ks.map.n);
+	is_exact(&f, "both_there", "Tboth_there");
+	is_exact(&f, "only_a_clone", NULL);
+	close_image(&f);
+}
+END_TEST
+
 START_TEST(used_again_from_its_map)
 {
 	struct image_options options = { .kallsyms = IMAGE_B };
@@ -302,6 +316,7 @@ int main(void)
 	tcase_add_test(tc, lookup_by_seqs_reads_little);
 	tcase_add_test(tc, suffixes_and_absent_names);
 	tcase_add_loop_test(tc, exact_names, 0, sizeof(layouts) / sizeof(layouts[0]));
+	tcase_add_test(tc, exact_names_without_order);
 	tcase_add_test(tc, used_again_from_its_map);
 	tcase_add_test(tc, wrong_known_address_is_refused);
 	tcase_add_test(tc, cancelled_and_empty);

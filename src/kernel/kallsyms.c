@@ -933,7 +933,11 @@ struct ost_status ost_kallsyms_exact(struct ost_kallsyms *ks, const char *name, 
 	if (status.code != OST_ERR_NOT_FOUND) {
 		return status;
 	}
-	return ks->map.seqs ? lookup_by_seqs(ks, is_exactly, name, ret) : search_blocks(ks, is_exactly, name, true, ret);
+	if (ks->map.seqs) {
+		status = lookup_by_seqs(ks, is_exactly, name, ret);
+	}
+	/* What is no order tells nothing: then only all names do. */
+	return !ks->map.seqs || status.code == OST_ERR_FORMAT ? search_blocks(ks, is_exactly, name, true, ret) : status;
 }
 
 const char *ost_kallsyms_layout(const struct ost_kallsyms_map *map)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The exactness test with each of Debian's kernels that was fetched, 64-bit ones with 32-bit programs too.
+"""The exactness test in both modes with each of Debian's kernels that was fetched, 64-bit ones with 32-bit programs too.
 
 usage: exact_kernels.py [GUEST...]        without a name: every guest that contrib/deps/fetch-guest has fetched
 """
 
 import glob
+import itertools
 import os
 import sys
 import time
@@ -22,11 +23,11 @@ def fetched():
     return sorted(name for name in have if rig.guest_arch(name) in BOARDS and "-16k" not in name)
 
 
-def one(guest, compat):
+def one(guest, compat, mode):
     """None, or what is wrong."""
     started = time.monotonic()
     try:
-        exact_case.main(BOARDS[rig.guest_arch(guest)], 1, guest=guest, compat=compat, batch=True)
+        exact_case.main(BOARDS[rig.guest_arch(guest)], 1, guest=guest, compat=compat, batch=True, mode=mode)
     except rig.Failure as err:
         return str(err)
     finally:
@@ -41,9 +42,10 @@ def main():
         raise rig.Skip("no guest: run contrib/deps/fetch-guest armhf")
     wrong = []
     for guest in guests:
-        for compat in (False, True) if rig.guest_arch(guest) == "arm64" else (False,):
-            title = guest + (", 32-bit programs" if compat else "")
-            problem = one(guest, compat)
+        kinds = (False, True) if rig.guest_arch(guest) == "arm64" else (False,)
+        for compat, mode in itertools.product(kinds, ("external", "in-kernel")):
+            title = "%s, %s%s" % (guest, mode, ", 32-bit programs" if compat else "")
+            problem = one(guest, compat, mode)
             rig.say("not ok - %s: %s" % (title, problem) if problem else "ok - %s" % title)
             wrong += [title] if problem else []
     if wrong:

@@ -43,7 +43,7 @@ struct ost_inkernel {
 	uint8_t *buf;				/* bytes of the ring, as drained last */
 	struct ost_ring ring;
 	struct ost_collect *collect;
-	bool active;				/* hooks are in, or were until now */
+	bool active;				/* there is a ring */
 	bool adopted;				/* somebody else's: nothing is emitted */
 	bool clocked;
 	bool told;				/* untold is what it was when the ring was last empty */
@@ -539,6 +539,7 @@ static struct ost_status put_in(struct ost_inkernel *ik, uint32_t away)
 	status = ost_install_prepare(ik->install, len, ik->ring_off + ik->ctl->ring_size, away);
 	if (!ost_failed(status))
 		status = write_data(ik);
+	ik->active = !ost_failed(status);
 	if (!ost_failed(status))
 		status = make_code(ik, code, hook, &n);
 	if (!ost_failed(status))
@@ -556,7 +557,6 @@ struct ost_status ost_inkernel_start(struct ost_inkernel *ik, uint32_t away)
 	if (away)
 		return ost_error(OST_ERR_STATE, "a core is halted: 'resume' it, the kernel has to run to be patched");
 	OST_TRY(ost_ring_init(&ik->ring, ik->ctl->ring_size, ik->ctl->key, 0));
-	ik->active = true;
 	status = put_in(ik, away);
 	if (!ost_failed(status))
 		return ost_ok();

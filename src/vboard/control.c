@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LARGE_PIECE 0x10000u
+
 static const char *const counter_names[VB_COUNTERS] = {
 	[VB_COUNT_TCK] = "tck",
 	[VB_COUNT_IR_SCANS] = "ir_scans",
@@ -221,16 +223,28 @@ static void do_hash(struct vb_control *control, int argc, char **argv, struct te
 		print_digest(&sha, text);
 }
 
+/* How much of [start, start + len) is at pa and behind it: a large piece where its last page says so, or a page. */
+static uint64_t piece_at(struct vb_core *core, uint64_t start, uint64_t len, uint64_t pa)
+{
+	uint64_t large = LARGE_PIECE - (start & (LARGE_PIECE - 1)), last;
+
+	if (large <= len && core->kind->translate(core, start + large - 1, &last) && last - pa == large - 1)
+		return large;
+	large = 4096 - (start & 4095);
+	return large < len ? large : len;
+}
+
 static bool hash_virtual(struct vb_core *core, struct vb_sha256 *sha, uint64_t start, uint64_t len)
 {
 	bool ok = vb_board_pause(core->board);
 
 	while (ok && len) {
-		uint64_t chunk = 4096 - (start & 4095);
-		uint64_t pa;
+		uint64_t pa, chunk = 0;
 
-		chunk = chunk < len ? chunk : len;
-		ok = core->kind->translate(core, start, &pa) && hash_range(&core->board->qemu, sha, pa, chunk);
+		ok = core->kind->translate(core, start, &pa);
+		if (ok)
+			chunk = piece_at(core, start, len, pa);
+		ok = ok && hash_range(&core->board->qemu, sha, pa, chunk);
 		start += chunk;
 		len -= chunk;
 	}

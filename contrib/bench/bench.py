@@ -31,7 +31,7 @@ IDLE_SECONDS = 2
 COST_CALLS = 200   # a loop of the calls whose instructions are counted
 COST_STOPS = 10    # the same where each stops the core, which takes its time
 BURST = 20000      # calls of which the ring's bytes are counted
-RING = 1 << 20     # that these find room in
+RING = 1 << 21     # that these, or the calls of one cost(), find room in
 NS_PER_TCK = 100   # 10 MHz
 NS_PER_RUN = 125000
 
@@ -323,6 +323,12 @@ class Cost:
             self.figures.add(name, traced[call] - native[call], "instructions/syscall")
         ocd.shutdown()
 
+    def drained(self, ocd, call):
+        """One call's instructions; then the ring is empty for the next one."""
+        more = self.added(call)
+        settle(ocd)
+        return more
+
     def in_kernel(self):
         names = {call: "inkernel.%s.%s.guest_instructions" % (self.name, call) for call in [*COST, "untraced"]}
         ocd = rig.OpenOcd(self.board, batch=True, name="cost-in-kernel")
@@ -331,7 +337,7 @@ class Cost:
                 self.figures.skip(name, NOT_THERE)
         else:
             options = "-mode in-kernel -ring %d -comm " % RING
-            more, _ = self.traced(ocd, options + "exact", lambda: {call: self.added(call) for call in COST})
+            more, _ = self.traced(ocd, options + "exact", lambda: {call: self.drained(ocd, call) for call in COST})
             more["untraced"], entries = self.traced(ocd, options + "nobody", lambda: self.added("nopointer"))
             if entries:
                 raise rig.Failure("%d calls of tasks that are not to be traced were" % entries)

@@ -123,7 +123,7 @@ struct ost_stub_ctl {
 	/* Written by the host before the hooks are, and not by the stub. */
 	uint32_t magic, version;
 	uint32_t off_tgid;		/* in task_struct, as the next three */
-	/* Numbers of calls that rename a task, as they stand at an entry and at an exit (of a new program: 0). */
+	/* Numbers of calls that rename a task, as they stand at an entry and at an exit (there 0, 0, and prctl's). */
 	uint32_t recheck[2][2][OST_STUB_RECHECKS];
 	uint32_t off_pid, off_comm, off_parent;
 	uint32_t off_orig_r0;		/* in pt_regs: argument 0 as it was at entry */

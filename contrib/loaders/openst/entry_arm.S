@@ -25,19 +25,21 @@
 	.globl \name\()_fast, \name\()_comm, \name\()_slow, \name\()_task1, \name\()_task2, \name\()_out
 \name\()_comm:
 	.ifge	\nr_at
+	/* the first two are 0: a new program's */
 	ldr	lr, [sp, #\nr_at]
-	.else
-	mov	lr, r7
-	.endif
 	ldr	r12, stub_ctl
-	ldr	r12, [r12, #HOOK_OFF_RECHECK + \recheck]
-	cmp	r12, lr
-	ldrne	r12, stub_ctl
-	ldrne	r12, [r12, #HOOK_OFF_RECHECK + \recheck + 4]
+	ldr	r12, [r12, #HOOK_OFF_RECHECK + \recheck + 8]
+	cmp	lr, #0
 	cmpne	r12, lr
-	ldrne	r12, stub_ctl
-	ldrne	r12, [r12, #HOOK_OFF_RECHECK + \recheck + 8]
-	cmpne	r12, lr
+	.else
+	ldr	r12, stub_ctl
+	ldr	lr, [r12, #HOOK_OFF_RECHECK + \recheck]
+	cmp	lr, r7
+	ldrne	lr, [r12, #HOOK_OFF_RECHECK + \recheck + 4]
+	cmpne	lr, r7
+	ldrne	lr, [r12, #HOOK_OFF_RECHECK + \recheck + 8]
+	cmpne	lr, r7
+	.endif
 	beq	\name\()_slow
 \name\()_fast:
 \name\()_task1:

@@ -34,14 +34,19 @@ static struct ost_status stop_one(struct ost_cores *cores, unsigned int i)
 {
 	struct ost_cores_one *one = &cores->one[i];
 	struct ost_status status = one->core->ops->open(one->core, cores->target, i);
+	bool asked;
 
 	one->up = !ost_failed(status);
 	if (status.code == OST_ERR_STATE)
 		return ost_ok();			/* powered down, in reset: it runs nothing */
 	OST_TRY(status);
-	one->asked = true;				/* whatever fails from here on */
+	/* Ours whatever fails from here on; and where the link failed as it was to be restarted, it still is. */
+	asked = one->asked;
+	one->asked = true;
 	cores->halts++;
-	return one->core->ops->stop(one->core, &one->asked);
+	OST_TRY(one->core->ops->stop(one->core, &one->asked));
+	one->asked = one->asked || asked;
+	return ost_ok();
 }
 
 /*

@@ -605,6 +605,7 @@ static enum seen look_at(struct ost_install *in, struct ost_core *core)
 static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, bool *ret)
 {
 	uint32_t quiet = 0, all = (1u << in->cores.n) - 1;
+	unsigned int halts = in->cores.halts;
 
 	*ret = false;
 	for (unsigned int i = 0; i < LOOKS_FOR_QUIET && !*ret; i++) {
@@ -623,6 +624,7 @@ static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, b
 		OST_TRY(go_on(&still, status));
 		*ret = (in->config.symbols.preemptible ? idle : quiet) == all;
 	}
+	in->facts.halts += in->cores.halts - halts;
 	return ost_ok();
 }
 

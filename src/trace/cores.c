@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#define STATE (OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR))
+/* r0-r12 and lr, x0-x30: one of them is scratch while PC is read */
+#define GENERAL_V7 0x5fffull
+#define GENERAL_V8 0x7fffffffull
+
 /* CPSR: mode and Thumb state */
 #define PSR_V7_KIND 0x3fu
 #define PSR_V7_SVC 0x13u
@@ -30,23 +35,34 @@ void ost_cores_deinit(struct ost_cores *cores)
 	memset(cores, 0, sizeof(*cores));
 }
 
+/* Who stopped it finds it as it was. */
+static struct ost_status hand_back(struct ost_cores_one *one)
+{
+	OST_TRY(one->core->ops->hand_over(one->core));
+	one->lent = false;
+	return ost_ok();
+}
+
 static struct ost_status stop_one(struct ost_cores *cores, unsigned int i)
 {
 	struct ost_cores_one *one = &cores->one[i];
 	struct ost_status status = one->core->ops->open(one->core, cores->target, i);
-	bool asked;
+	bool ours;
 
 	one->up = !ost_failed(status);
 	if (status.code == OST_ERR_STATE)
 		return ost_ok();			/* powered down, in reset: it runs nothing */
 	OST_TRY(status);
 	/* Ours whatever fails from here on; and where the link failed as it was to be restarted, it still is. */
-	asked = one->asked;
+	ours = one->asked;
 	one->asked = true;
+	one->going = false;
 	cores->halts++;
-	OST_TRY(one->core->ops->stop(one->core, &one->asked));
-	one->asked = one->asked || asked;
-	return ost_ok();
+	status = one->core->ops->stop(one->core, &one->asked);
+	one->asked = one->asked || ours;
+	one->lent = !one->asked;
+	OST_TRY(status);
+	return one->lent ? hand_back(one) : ost_ok();
 }
 
 /*
@@ -103,19 +119,62 @@ bool ost_cores_at(const struct ost_cores *cores, uint64_t addr, struct ost_core 
 	return false;
 }
 
-static struct ost_status go_one(struct ost_core *core)
+/* An Armv8 core below EL1: it is restarted without a look at its registers, which need other instructions in AArch32. */
+static bool is_below(const struct ost_core *core)
 {
-	bool asked;
+	return core->ops->isa == OST_ISA_V8 && !core->ops->in_kernel(core);
+}
 
-	/* The link failed while it was being stopped, or while it was restarted: it may run by now. */
-	if (!(core->have & OST_CORE_BIT(OST_CORE_PC)) || !(core->have & OST_CORE_BIT(OST_CORE_PSR))) {
-		core->ops->queue_poll(core);
-		OST_TRY(core->ops->flush(core));
-		if (!core->halted)
-			return ost_ok();
-		OST_TRY(core->ops->stop(core, &asked));
-	}
-	return core->ops->restart(core);
+/*
+ * After a failure of the link in restart(); *ret: it still has to be restarted. One whose registers don't tell is taken
+ * for one that stayed, if it is halted as we had halted it: else it would be forgotten.
+ */
+static struct ost_status look_again(struct ost_cores_one *one, bool *ret)
+{
+	*ret = true;
+	if (!one->going)
+		return ost_ok();
+	OST_TRY(one->core->ops->stayed(one->core, ret));
+	*ret = *ret || (one->core->halted && one->core->reason == OST_CORE_REQUEST && is_below(one->core));
+	one->going = false;
+	return ost_ok();
+}
+
+static struct ost_status restart(struct ost_cores_one *one)
+{
+	one->going = true;
+	OST_TRY(one->core->ops->restart(one->core));
+	one->going = false;
+	return ost_ok();
+}
+
+/*
+ * The link failed while it was being stopped: it may run, or stand there with registers known in part. Those that are
+ * known are not read again, since one of them may have been used.
+ */
+static struct ost_status find_stop(struct ost_core *core, bool *ret)
+{
+	*ret = true;
+	if ((core->have & STATE) == STATE)
+		return ost_ok();
+	core->ops->queue_poll(core);
+	OST_TRY(core->ops->flush(core));
+	*ret = core->halted;
+	if (!core->halted || is_below(core))
+		return ost_ok();
+	OST_TRY(core->ops->read(core, core->ops->isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7, NULL));
+	return core->ops->read(core, STATE, NULL);
+}
+
+static struct ost_status go_one(struct ost_cores_one *one)
+{
+	bool stands;
+
+	OST_TRY(look_again(one, &stands));
+	if (!stands)
+		return ost_ok();
+	OST_TRY(find_stop(one->core, &stands));
+	return stands ? restart(one) : ost_ok();
 }
 
 struct ost_status ost_cores_go(struct ost_cores *cores)
@@ -124,13 +183,16 @@ struct ost_status ost_cores_go(struct ost_cores *cores)
 
 	for (unsigned int i = 0; i < cores->n; i++) {
 		struct ost_cores_one *one = &cores->one[i];
+		struct ost_status status = ost_ok();
 
-		if (!one->asked)
-			continue;
-		struct ost_status status = go_one(one->core);
+		if (one->asked) {
+			status = go_one(one);
+			one->asked = ost_failed(status);
+		} else if (one->lent) {
+			status = hand_back(one);
+		}
 		if (ost_failed(status) && !ost_failed(first))
 			first = status;
-		one->asked = ost_failed(status);
 	}
 	return first;
 }

@@ -16,6 +16,8 @@ struct ost_cores {
 		struct ost_core *core;		/* owned */
 		bool up;			/* it has answered; a core without power runs nothing either */
 		bool asked;			/* stopped by us: it is ours to restart */
+		bool lent;			/* stopped by somebody else, who gets it back with its registers as they were */
+		bool going;			/* the link failed while it was restarted: it may run */
 	} one[OST_TARGET_MAX_CORES];
 	uint64_t text_start, text_end;		/* the kernel's */
 	unsigned int halts;			/* stops asked for so far, of single cores */
@@ -27,9 +29,10 @@ struct ost_status ost_cores_init(struct ost_cores *cores, const struct ost_targe
 void ost_cores_deinit(struct ost_cores *cores);
 
 /*
- * Stop every core that is up, and go on until one is stopped in the kernel, fit for maintain() and set(): *ret. away: bit n says that somebody else
- * holds core n stopped; it is left so, and not asked anything. OST_ERR_STATE when within `tries` stops of all of them no
- * core was in the kernel: they run again. 5-8 flushes a core. After a failure of the link: ost_cores_go() when it is back.
+ * Stop every core that is up, and go on until one is stopped in the kernel, fit for maintain() and set(): *ret. away:
+ * bit n says that somebody else holds core n stopped; it is left so, and not asked anything. OST_ERR_STATE when within
+ * `tries` stops of all of them no core was in the kernel: they run again. 5-8 flushes a core. After a failure of the
+ * link: ost_cores_go() when it is back.
  */
 struct ost_status ost_cores_stop(struct ost_cores *cores, uint32_t away, unsigned int tries,
 		struct ost_core **ret) OST_CHECK;

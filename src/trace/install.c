@@ -614,7 +614,9 @@ static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, b
 		uint32_t idle = 0;
 
 		for (unsigned int k = 0; k < in->cores.n && !ost_failed(status); k++) {
-			enum seen seen = in->cores.one[k].up ? look_at(in, in->cores.one[k].core) : IDLE;
+			const struct ost_cores_one *one = &in->cores.one[k];
+			/* somebody else's may be anywhere, and is not looked at */
+			enum seen seen = !one->up ? IDLE : one->asked ? look_at(in, one->core) : BUSY;
 
 			if (away & 1u << k)
 				continue;

@@ -158,6 +158,7 @@ START_TEST(leaves_cores_that_stand)
 	fake_halt(&fake, 0);
 	good(ost_cores_stop(&cores, 0, 3, &chosen));
 	ck_assert_uint_eq(chosen->index, 1);
+	ck_assert_mem_eq(fake.core[0].s.REGS, fake.core[0].stopped.REGS, sizeof(fake.core[0].s.REGS));
 	good(ost_cores_go(&cores));
 	are_halted(true, false);
 	ck_assert_mem_eq(fake.core[0].s.REGS, fake.core[0].stopped.REGS, sizeof(fake.core[0].s.REGS));

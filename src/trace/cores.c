@@ -47,19 +47,15 @@ static struct ost_status stop_one(struct ost_cores *cores, unsigned int i)
 {
 	struct ost_cores_one *one = &cores->one[i];
 	struct ost_status status = one->core->ops->open(one->core, cores->target, i);
-	bool ours;
 
 	one->up = !ost_failed(status);
 	if (status.code == OST_ERR_STATE)
 		return ost_ok();			/* powered down, in reset: it runs nothing */
 	OST_TRY(status);
-	/* Ours whatever fails from here on; and where the link failed as it was to be restarted, it still is. */
-	ours = one->asked;
-	one->asked = true;
+	one->asked = true;				/* whatever fails from here on */
 	one->going = false;
 	cores->halts++;
 	status = one->core->ops->stop(one->core, &one->asked);
-	one->asked = one->asked || ours;
 	one->lent = !one->asked;
 	OST_TRY(status);
 	return one->lent ? hand_back(one) : ost_ok();
@@ -81,6 +77,8 @@ static bool is_of_use(const struct ost_cores *cores, const struct ost_core *core
 /* A core that stands at a breakpoint or was halted by somebody just now is not ours, and stands still all the same. */
 struct ost_status ost_cores_stop_all(struct ost_cores *cores, uint32_t away)
 {
+	/* Where the link failed as they were to be restarted, what is known of them must not be lost. */
+	OST_TRY(ost_cores_go(cores));
 	for (unsigned int i = 0; i < cores->n; i++) {
 		cores->one[i].up = false;
 		if (!(away & 1u << i))

@@ -198,6 +198,29 @@ START_TEST(tells_who_stands_where)
 }
 END_TEST
 
+/* Who stops them again before they could be let go: they are as much ours as before. */
+START_TEST(stops_again)
+{
+	static const unsigned int after[] = { 0, 3, 5, 7, 9, 12, 20, 8000 };
+
+	for (unsigned int i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		teardown();
+		setup();
+		fake.fail_flush = (unsigned int)_i + 1;
+		fake.fail_after = after[i];
+		fake.fails = 1;
+		if (!ost_failed(ost_cores_stop(&cores, 0, 3, &chosen)))
+			ost_ignore(ost_cores_go(&cores));
+		fake.fail_flush = 0;
+		good(ost_cores_stop(&cores, 0, 3, &chosen));
+		are_halted(true, true);
+		good(ost_cores_go(&cores));
+		are_halted(false, false);
+		ck_assert(!fake.errors);
+	}
+}
+END_TEST
+
 /* At each flush in turn, after any number of its accesses: every core runs on, with all its registers. */
 START_TEST(survives_the_link)
 {
@@ -250,6 +273,7 @@ int main(void)
 	tcase_add_test(tcase, leaves_cores_that_stand);
 	tcase_add_test(tcase, does_without_power);
 	tcase_add_test(tcase, tells_who_stands_where);
+	tcase_add_loop_test(tcase, stops_again, 0, 24);
 	tcase_add_loop_test(tcase, survives_the_link, 0, 24);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

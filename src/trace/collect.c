@@ -21,6 +21,7 @@ struct ost_collect {
 	struct ost_trace_table *table;
 	uint64_t counter0, ns0, hz;		/* see ost_collect_clock() */
 	uint64_t counter;			/* of the last record */
+	bool gaps;				/* records were dropped */
 	struct pid pids[PIDS];
 };
 
@@ -264,6 +265,19 @@ static void no_entry(struct ost_collect *collect, const struct ost_ring_record *
 	ost_capture_reset(task->at_exit);
 }
 
+/*
+ * Where records were dropped, the exit of one call and the entry of the next may be among them: then the number tells,
+ * but for calls that leave another one's registers, and those that the kernel makes for the task.
+ */
+static bool is_of_another(const struct ost_collect *collect, const struct ost_trace_task *task,
+		const struct ost_ring_record *record)
+{
+	const struct ost_numbers *nr = &ost_numbers[task->abi];
+
+	return collect->gaps && record->nr != task->nr && !ost_trace_is_exec(task) && task->nr != nr->sigreturn &&
+		task->nr != nr->rt_sigreturn && !(task->flags & OST_EVENT_RESTART);
+}
+
 static struct ost_status take_exit(struct ost_collect *collect, const struct ost_ring_record *record)
 {
 	uint64_t now = time_of(collect, record->counter);
@@ -273,6 +287,10 @@ static struct ost_status take_exit(struct ost_collect *collect, const struct ost
 	if (!task->in_call && task->exit_seen && (record->flags & OST_RECORD_SKIPPED)) {
 		collect->stats.repeated++;
 		return ost_ok();
+	}
+	if (task->in_call && is_of_another(collect, task, record)) {
+		collect->stats.unfinished += !task->held_back;
+		task->in_call = false;
 	}
 	if (!task->in_call)
 		no_entry(collect, record, task);
@@ -338,6 +356,7 @@ struct ost_status ost_collect_take(void *ctx, const struct ost_ring_record *reco
 	struct ost_collect *collect = ctx;
 
 	collect->counter = record->counter;
+	collect->gaps = collect->gaps || record->lost;
 	switch (record->kind) {
 	case OST_STUB_ENTRY:
 		return take_entry(collect, record);

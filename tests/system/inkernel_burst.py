@@ -13,7 +13,7 @@ import inkernel
 import rig
 
 TASKS = 4           # of the burst in several
-LOSSY_RING = 65536  # that a burst is sure to fill
+LOSSY_RING = 4096   # that a burst is sure to fill, however fast it is drained
 ENDING = 8          # entries and exits of the program behind the burst
 
 

@@ -602,6 +602,59 @@ START_TEST(both_ways)
 }
 END_TEST
 
+/* A string or a buffer of any length, at the bounds of a page that is not there: the short way makes the same of it. */
+static void same_extents(const struct ost_ring_record *one, const struct ost_ring_record *other)
+{
+	struct ost_ring_extent a, b;
+	size_t at = 0, there = 0;
+
+	ck_assert_uint_eq(one->args, other->args);
+	ck_assert(!memcmp(one->arg, other->arg, sizeof(one->arg)));
+	ck_assert_uint_eq(one->extents_len, other->extents_len);
+	while (ost_ring_extent(one, &at, &a)) {
+		ck_assert(ost_ring_extent(other, &there, &b));
+		ck_assert_uint_eq(a.len, b.len);
+		ck_assert_uint_eq(a.want, b.want);
+		ck_assert_uint_eq(a.flags, b.flags);
+		ck_assert_uint_eq(a.arg, b.arg);
+		ck_assert_uint_eq(a.addr, b.addr);
+		ck_assert(!memcmp(a.bytes, b.bytes, a.len));
+	}
+}
+
+START_TEST(both_ways_memory)
+{
+	static const uint32_t maxima[] = { 16, 100, 127, 128, 129, 200 };
+	char *pages = aligned_alloc(4096, 8192), *text;
+
+	ctl->flags |= OST_STUB_ALL;
+	ctl->string_max = ctl->buffer_max = maxima[_i];
+	bad_from = (uintptr_t)pages + 4096;
+	bad_to = bad_from + 4096;
+	for (unsigned int len = 0; len < 300; len++) {
+		for (unsigned int cut = 0; cut < 2; cut++) {
+			n_seen = 0;
+			text = pages + 4096 - len - 1 + cut;	/* cut: its NUL is not there */
+			memset(pages, 'x', 4096);
+			if (!cut)
+				pages[4095] = 0;
+			for (unsigned int way = 0; way < 2; way++) {
+				ctl->flags ^= OST_STUB_CLEAN;		/* with it, never the short way */
+				enter(&sh, OPENAT, 1, (uintptr_t)text, 0);
+				leave_call(&sh, 3);
+				enter(&sh, WRITE, 1, (uintptr_t)text, len);
+				leave_call(&sh, 3);
+			}
+			drain();
+			ck_assert_uint_ge(n_seen, 8);
+			for (unsigned int i = n_seen - 8; i < n_seen - 4; i++)
+				same_extents(&seen[i], &seen[i + 4]);
+		}
+	}
+	free(pages);
+}
+END_TEST
+
 /* More tgids than fit near one place: counted, never endless. */
 START_TEST(full_table)
 {
@@ -822,6 +875,7 @@ int main(void)
 	tcase_add_test(tc, held_schedules);
 	tcase_add_test(tc, identities);
 	tcase_add_test(tc, both_ways);
+	tcase_add_loop_test(tc, both_ways_memory, 0, 6);
 	tcase_add_test(tc, full_table);
 	tcase_add_test(tc, by_comm);
 	tcase_add_test(tc, call_filter);

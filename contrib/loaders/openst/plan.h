@@ -255,7 +255,7 @@ static inline void plan_op(struct plan_walk *w, const struct ost_plan_op *op)
 	}
 }
 
-static const struct ost_plan_call *plan_find(const void *blob, uint32_t nr)
+static inline __attribute__((always_inline)) const struct ost_plan_call *plan_find(const void *blob, uint32_t nr)
 {
 	const struct ost_plan_blob *b = blob;
 

@@ -31,6 +31,9 @@ _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offset
 #ifndef STUB_SCRATCH
 #define STUB_SCRATCH (sizeof(uintptr_t) == 4 ? 2048u : 4096u)
 #endif
+/* Of what is copied in a straight line. */
+#define STUB_PIECE 128
+
 /* What is before them at most, in units of 8 bytes: the lost ones, seven arguments, SP. */
 #define STUB_FIXED (1 + 7 + 1)
 
@@ -41,6 +44,8 @@ _Static_assert(HOOK_MAYBE == OST_STUB_MAYBE && HOOK_OFF_TGID == __builtin_offset
 #define ONCE __attribute__((noinline, noclone))
 #endif
 #define RARE ONCE __attribute__((cold))
+/* Used twice and inline all the same: the rest is made for size. */
+#define STRAIGHT static inline __attribute__((always_inline))
 
 static inline long plan_fetch(void *ctx, void *dst, uintptr_t addr, long len, int string)
 {
@@ -61,7 +66,7 @@ struct hit {
 	uint64_t body[STUB_FIXED + STUB_SCRATCH / 8 + 1];
 };
 
-static inline uint32_t field(const uint8_t *task, uint32_t off)
+STRAIGHT uint32_t field(const uint8_t *task, uint32_t off)
 {
 	return *(const volatile uint32_t *)(task + off);
 }
@@ -213,7 +218,7 @@ static RARE void clean(struct ost_stub_ctl *ctl, uint32_t pos, uint32_t bytes)
 	stub_clean_wait();
 }
 
-static inline uint32_t this_core(const struct ost_stub_ctl *ctl)
+STRAIGHT uint32_t this_core(const struct ost_stub_ctl *ctl)
 {
 	return (stub_mpidr() & 0xffffff) * ctl->core_mul >> (ctl->core_shift & 31) & (OST_STUB_CORES - 1);
 }
@@ -273,12 +278,12 @@ static ONCE int emit(struct hit *hit, uint32_t info, uint32_t nr)
  * What stands in a task's place of ident[] when the host was told who it is: a sum over address, pid and name. Two names
  * of a task that differ in one word have different sums, and so have two tasks that differ in pid or address only.
  */
-static inline uintptr_t mix(uintptr_t sum, uintptr_t v)
+STRAIGHT uintptr_t mix(uintptr_t sum, uintptr_t v)
 {
 	return (sum ^ v) * 0x9e3779b1u;
 }
 
-static inline uintptr_t identity(const uint8_t *task, uint32_t pid, const uintptr_t *comm)
+STRAIGHT uintptr_t identity(const uint8_t *task, uint32_t pid, const uintptr_t *comm)
 {
 	const volatile uintptr_t *p = comm;
 	uintptr_t sum = mix(mix(mix((uintptr_t)task, pid), p[0]), p[1]);
@@ -493,12 +498,55 @@ static ONCE void any_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32
 	}
 }
 
+/* What a call's only op copies at its entry, when it is a short string or a buffer that is there as a whole. */
+struct piece {
+	uint32_t word, want;		/* of the extent */
+	uint64_t data[STUB_PIECE / 8];
+};
+
+/* Bytes of the extent's data with its padding; 0: it isn't that. */
+static inline uint32_t take_piece(const struct ost_stub_ctl *ctl, const struct ost_plan_op *op, const uintptr_t *regs,
+		uint32_t abi, struct piece *piece)
+{
+	uintptr_t mask = sizeof(uintptr_t) == 8 && abi == 1 ? ~(uintptr_t)0 : 0xffffffff;
+	uint32_t string = op->kind == OST_PLAN_STRING ? OST_EXTENT_STRING : 0;
+	uint32_t most = op->size ? op->size : string ? ctl->string_max : ctl->buffer_max;
+	uintptr_t addr, want;
+	long n;
+
+	if ((!string && op->kind != OST_PLAN_BUF) || op->flags || op->at || op->arg > 5 || (!string && op->len > 5))
+		return 0;
+	addr = regs[op->arg] & mask;
+	want = string ? STUB_PIECE : regs[op->len] & mask;
+	n = (long)(string || want < most ? want : most);
+	if (!addr || !n || n > STUB_PIECE)
+		return 0;
+	want = plan_min(want, 0x7fffffff);
+	if (string) {
+		n = plan_fetch((void *)(uintptr_t)ctl, piece->data, addr, n, 1);
+		n += !n;			/* an empty string's */
+		/* One that fills it may go on, and one that is longer than shown is cut elsewhere. */
+		if ((unsigned long)n >= STUB_PIECE || (unsigned long)n > most)
+			return 0;
+		want = (uintptr_t)n;
+	} else if (plan_fetch((void *)(uintptr_t)ctl, piece->data, addr, n, 0)) {
+		return 0;
+	}
+	piece->word = OST_EXTENT_WORD(n, string, op->arg);
+	piece->want = (uint32_t)want;
+	return ((uint32_t)n + 7) & ~7u;
+}
+
 /*
  * What is common, in a straight line: a traced task that is at home in the table and that the host knows, a call with
- * nothing to copy, and room in the ring before its end. 0: it isn't that, and nothing was done.
+ * nothing to copy, or (memory) with one thing to copy at its entry, and room in the ring before its end. 0: it isn't that,
+ * and nothing was done.
  */
-static inline int plain_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
+STRAIGHT int straight(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task,
+		uint32_t memory)
 {
+	uint32_t piece_bytes = 0;
+	struct piece piece;
 	uint32_t flags = ctl->flags, abi = OST_HOOK_ABI(what), is_compat = abi >> 1;
 	uint32_t tgid = field(task, ctl->off_tgid), pid = field(task, ctl->off_pid) & 0xffffff;
 	uint32_t nr, n, bytes, pos, core, info, at;
@@ -518,13 +566,13 @@ static inline int plain_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uin
 	info = what;
 	n = call->args;
 	if (at_exit) {
-		if (call->exit)
+		if (memory || call->exit)
 			return 0;
 		if (call->entry && UNLIKELY(ctl->retry[pid & (OST_STUB_RETRIES - 1)] == (uintptr_t)task))
 			return 0;
 		bytes = sizeof(struct ost_stub_record) + 8;
 	} else {
-		if (call->entry || UNLIKELY(call->flags) || UNLIKELY(nr == ctl->exit_group[is_compat]))
+		if (call->entry != memory || UNLIKELY(call->flags) || UNLIKELY(nr == ctl->exit_group[is_compat]))
 			return 0;
 		info |= n << 7;
 		bytes = (uint32_t)sizeof(struct ost_stub_record) + (wide ? 8 * n : (4 * n + 4) & ~7u);
@@ -534,6 +582,14 @@ static inline int plain_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uin
 	if (UNLIKELY(*(volatile uintptr_t *)&ctl->ident[pid & (OST_STUB_IDENTS - 1)] !=
 			identity(task, pid, (const uintptr_t *)(task + ctl->off_comm))))
 		return 0;
+	if (memory) {
+		if (UNLIKELY(ctl->retry[pid & (OST_STUB_RETRIES - 1)] == (uintptr_t)task))
+			return 0;
+		piece_bytes = take_piece(ctl, (const struct ost_plan_op *)(call + 1), regs, abi, &piece);
+		if (!piece_bytes)
+			return 0;
+		bytes += 8 + piece_bytes;
+	}
 	core = this_core(ctl);
 	pos = __atomic_load_n(&ctl->head, __ATOMIC_RELAXED);
 	at = pos & (ctl->ring_size - 1);
@@ -555,8 +611,24 @@ static inline int plain_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uin
 		for (uint32_t i = 0; i < n; i += 2)
 			((uint64_t *)p)[3 + i / 2] = (uint32_t)frame[i] | (i + 1 < n ? (uint64_t)frame[i + 1] << 32 : 0);
 	}
+	if (memory) {
+		uint64_t *to = (uint64_t *)(p + bytes - piece_bytes);
+		const uint64_t *from = piece.data;
+
+		to[-1] = piece.word | (uint64_t)piece.want << 32;
+		do {
+			*to++ = *from++;
+		} while ((uint8_t *)to != p + bytes);
+	}
 	stub_publish((uint32_t *)p, ost_stub_stamp(pos, ctl->key));
 	return 1;
+}
+
+/* On its own, so that what copies nothing needs no room and no registers for it. */
+static ONCE void memory_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
+{
+	if (!straight(ctl, regs, what, task, 1))
+		any_hit(ctl, regs, what, task);
 }
 
 /*
@@ -567,7 +639,7 @@ void stub_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, co
 void stub_hit(struct ost_stub_ctl *ctl, const uintptr_t *regs, uint32_t what, const uint8_t *task)
 {
 	add(&ctl->inflight, 1);
-	if (!plain_hit(ctl, regs, what, task))
-		any_hit(ctl, regs, what, task);
+	if (!straight(ctl, regs, what, task, 0))
+		memory_hit(ctl, regs, what, task);
 	__atomic_fetch_sub(&ctl->inflight, 1, __ATOMIC_RELEASE);
 }

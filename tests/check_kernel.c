@@ -820,6 +820,17 @@ START_TEST(what_is_no_record)
 		((uint8_t *)record_at(image))[i] ^= 0x10;
 		is_left(image, false);
 	}
+	/* a hook where no code is, or none can be */
+	other = record;
+	other.hook[1].addr = 0x1000;
+	put_record(image, &other);
+	is_left(image, false);
+	other.hook[1].addr = record.hook[1].addr + 2;
+	put_record(image, &other);
+	is_left(image, false);
+	other.hook[1].addr = image_va(image, IMAGE_RODATA) - OST_UNDO_SPACE;
+	put_record(image, &other);
+	is_left(image, false);
 	/* nothing but a record is one, too */
 	record.hooks = 0;
 	put_record(image, &record);

@@ -934,7 +934,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_broken_link_is_reported, 0, 4);
 	tcase_add_loop_test(tc, a_broken_link_is_reported, FIRST64, FIRST64 + 4);
 	tcase_add_loop_test(tc, random_memory, 0, 5 * n);
-	tcase_set_timeout(cache, 60);
+	tcase_set_timeout(cache, 300);
 	tcase_add_checked_fixture(cache, clear_cache, clear_cache);
 	tcase_add_loop_test(cache, the_second_time_is_cheap, 0, n);
 	tcase_add_loop_test(cache, a_slide_does_not_matter, 0, 2);

@@ -96,6 +96,8 @@ static void write_phys(struct fake_target *fake, uint32_t addr, uint32_t val)
 	line = &page->line[(addr & 4095) / FAKE_LINE];
 	if (*line & FAKE_DIRTY)
 		fault(fake, "memory is written that a cache has newer data of", addr);
+	if (!(*line & FAKE_STALE_CODE))
+		memcpy(page->fetched + (addr & (4096 - FAKE_LINE)), page->bytes + (addr & (4096 - FAKE_LINE)), FAKE_LINE);
 	*line |= FAKE_STALE_DATA | FAKE_STALE_CODE | FAKE_EXCHANGED;
 	for (unsigned int i = 0; i < fake->target.cores; i++) {
 		if (fake->core[i].unfinished)
@@ -130,6 +132,19 @@ static uint32_t *cp15(struct fake_state *s, uint32_t insn)
 	return NULL;
 }
 
+/* What they have is what there is, but for what instruction caches still have. */
+static void renew_predictors(struct fake_target *fake)
+{
+	for (unsigned int i = 0; i < fake->pages; i++) {
+		struct fake_page *page = &fake->page[i];
+
+		for (unsigned int n = 0; n < sizeof(page->line); n++) {
+			if ((page->line[n] & (FAKE_EXCHANGED | FAKE_STALE_CODE)) == FAKE_EXCHANGED)
+				memcpy(page->fetched + n * FAKE_LINE, page->bytes + n * FAKE_LINE, FAKE_LINE);
+		}
+	}
+}
+
 /*
  * DCCIMVAC, ICIMVAU, BPIALL, BPIALLIS by the core's rt; instructions come anew from the data caches' side, and what was
  * not waited for is not there yet. 1: done, 0: none of these, -1: abort.
@@ -144,10 +159,15 @@ static int cache_insn(struct fake_target *fake, struct fake_core *c, struct fake
 	if ((s->cpsr & 31) == 16)
 		return 0;
 	if (op == 0xee070fd5 || (all && s->mpidr >> 31)) {
+		bool stale = false;
+
 		for (unsigned int i = 0; i < fake->target.cores; i++) {
 			if (all || &fake->core[i] == c)
 				fake->core[i].stale_predictors = false;
+			stale = stale || fake->core[i].stale_predictors;
 		}
+		if (!stale)
+			renew_predictors(fake);
 		c->unfinished |= FAKE_STALE_CODE;
 		return 1;
 	}
@@ -346,6 +366,8 @@ static uint32_t insn_at(struct fake_target *fake, const struct fake_core *c, uin
 	struct fake_page *page = find_page(fake, pc);
 	uint8_t line = page ? page->line[(pc & 4095) / FAKE_LINE] : 0;
 
+	if (page && !memcmp(page->fetched + (pc & 4095), page->bytes + (pc & 4095), 4))
+		line = 0;
 	if (line & FAKE_STALE_CODE)
 		fault(fake, "a core executes what its instruction cache still has", pc);
 	if ((line & FAKE_EXCHANGED) && c->stale_predictors)
@@ -515,24 +537,26 @@ static void enter_function(struct fake_target *fake, struct fake_core *c)
 	c->wait = c->delay;
 }
 
-/* At its return address it goes round until a breakpoint stops it. */
-static void return_on(struct fake_target *fake, unsigned int core)
+/* With what is the core's and not the task's. */
+static struct fake_state task_on(const struct fake_target *fake, const struct fake_core *c)
+{
+	struct fake_state s = fake->task;
+
+	s.dacr = c->s.dacr;
+	s.dfsr = c->s.dfsr;
+	s.dfar = c->s.dfar;
+	s.mpidr = c->s.mpidr;
+	return s;
+}
+
+/* At its return address it goes round until a breakpoint stops it: *ret is what the task is to go on with. */
+static bool go_round(struct fake_target *fake, unsigned int core, struct fake_state *ret)
 {
 	struct fake_core *c = &fake->core[core];
-	struct fake_state other = c->s, expect;
 
-	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived)
-		return;
-	if (fake->task_wait) {
-		fake->task_wait--;
-		return;
-	}
-	c->s = fake->task;
-	c->s.dacr = other.dacr;
-	c->s.dfsr = other.dfsr;
-	c->s.dfar = other.dfar;
-	c->s.mpidr = other.mpidr;
-	expect = c->s;
+	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived || fake->task_wait)
+		return false;
+	*ret = c->s = task_on(fake, c);
 	for (unsigned int i = 1; i < 4; i++)
 		c->s.r[i] = junk(fake);
 	c->s.r[0] = fake->function.result;
@@ -542,6 +566,19 @@ static void return_on(struct fake_target *fake, unsigned int core)
 	c->s.cpsr = fake->task_cpsr ^ 0xa0000000u;
 	if (insn_at(fake, c, c->s.r[15]) != 0xeafffffe)
 		fault(fake, "a function returns to where no code is", c->s.r[15]);
+	return true;
+}
+
+static void return_on(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+	struct fake_state other = c->s, expect;
+
+	if (!go_round(fake, core, &expect)) {
+		if (fake->task_wait && core == fake->function.to && !fake_halted(c) && !c->arrived)
+			fake->task_wait--;
+		return;
+	}
 	if (!breaks(c)) {
 		c->s = other;
 		return;
@@ -550,6 +587,39 @@ static void return_on(struct fake_target *fake, unsigned int core)
 	c->stopped = expect;
 	c->arrived = true;
 	fake->task_away = false;
+}
+
+/* Halted by request: every other time it is that task's turn. */
+static void halt(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+	struct fake_state other = c->s, expect;
+
+	c->spins = go_round(fake, core, &expect);
+	if (c->spins && fake->looks++ % 2) {
+		c->spins = false;
+		c->s = other;
+	}
+	stop(c, 0);
+}
+
+/* Nobody needs its registers there, unless it is sent back to where it was borrowed. */
+static bool restart_spinning(struct fake_target *fake, struct fake_core *c)
+{
+	c->spins = false;
+	if (c->s.r[15] != fake->task_lr) {
+		c->stopped = task_on(fake, c);
+		fake->task_away = false;
+		c->arrived = true;
+		return false;
+	}
+	if (c->s.r[13] != c->stopped.r[13] || c->s.cpsr != c->stopped.cpsr || c->s.tpidruro != c->stopped.tpidruro
+		|| c->s.tpidrprw != c->stopped.tpidrprw || c->s.dacr != c->stopped.dacr)
+		fault(fake, "a task that goes round has got another stack or state", c->s.r[13]);
+	fake->function.result = c->s.r[0];
+	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
+	c->wait = c->delay;
+	return true;
 }
 
 static void restart(struct fake_target *fake, unsigned int core)
@@ -570,6 +640,8 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
 	if (c->unfinished || c->unsynced)
 		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
+	if (c->spins && restart_spinning(fake, c))
+		return;
 	if (is_function(fake, c->s.r[15])) {
 		enter_function(fake, c);
 		return;
@@ -582,6 +654,27 @@ static void restart(struct fake_target *fake, unsigned int core)
 	c->wait = c->delay;
 	if (!c->wait)
 		fake_run(fake, core);
+}
+
+/* What the task goes on with is a tracer's to know, where it has come back from a function. */
+void fake_release(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	c->dscr &= ~(uint32_t)(ITREN | STICKY | TXFULL | RXFULL | 3u << 20);
+	c->unfinished = 0;
+	c->unsynced = false;
+	if (c->s.r[15] == fake->task_lr && c->arrived && !c->spins) {
+		fake->task_away = true;
+		c->arrived = false;
+	} else if (!c->spins && !is_function(fake, c->s.r[15])) {
+		c->s = c->stopped;
+	} else {
+		c->pc_written = true;
+		restart(fake, core);
+		return;
+	}
+	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
 }
 
 /* ---- debug registers ---- */
@@ -666,7 +759,7 @@ static void write_drcr(struct fake_target *fake, unsigned int core, uint32_t val
 	if (val & 4)
 		c->dscr &= ~(uint32_t)STICKY;
 	if ((val & 1) && !(c->dscr & HALTED) && !c->stuck)
-		stop(c, 0);
+		halt(fake, core);
 	if (val & 2)
 		restart(fake, core);
 }

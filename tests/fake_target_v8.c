@@ -116,6 +116,8 @@ static void write_phys(struct fake8_target *fake, uint32_t addr, uint32_t val)
 	line = &page->line[(addr & 4095) / 64];
 	if (*line & FAKE8_DIRTY)
 		fault(fake, "memory is written that a cache has newer data of", addr);
+	if (!(*line & FAKE8_STALE_CODE))
+		memcpy(page->fetched + (addr & 4032), page->bytes + (addr & 4032), 64);
 	*line |= FAKE8_STALE_DATA | FAKE8_STALE_CODE;
 	ost_put_le32(page->bytes + (addr & 4095), val);
 }
@@ -393,7 +395,8 @@ static uint32_t insn_at(struct fake8_target *fake, uint64_t pc)
 {
 	struct fake8_page *page = find_page(fake, pc);
 
-	if (page && (page->line[(pc & 4095) / 64] & FAKE8_STALE_CODE))
+	if (page && (page->line[(pc & 4095) / 64] & FAKE8_STALE_CODE)
+		&& memcmp(page->fetched + (pc & 4095), page->bytes + (pc & 4095), 4))
 		fault(fake, "a core executes what its instruction cache still has", pc);
 	return page ? ost_le32(page->bytes + (pc & 4095)) : 0xd503201f;
 }
@@ -581,20 +584,15 @@ static void take_task(struct fake8_target *fake, struct fake8_core *c)
 	c->s.contextid = task->contextid;
 }
 
-/* At its return address it goes round until a breakpoint stops it. */
-static void return_on(struct fake8_target *fake, unsigned int core)
+/* At its return address it goes round until a breakpoint stops it: *ret is what the task is to go on with. */
+static bool go_round(struct fake8_target *fake, unsigned int core, struct fake8_state *ret)
 {
 	struct fake8_core *c = &fake->core[core];
-	struct fake8_state other = c->s, expect;
 
-	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived)
-		return;
-	if (fake->task_wait) {
-		fake->task_wait--;
-		return;
-	}
+	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived || fake->task_wait)
+		return false;
 	take_task(fake, c);
-	expect = c->s;
+	*ret = c->s;
 	for (unsigned int i = 0; i < 19; i++)
 		c->s.x[i] = junk64(fake);
 	c->s.x[0] = fake->function.result;
@@ -603,6 +601,19 @@ static void return_on(struct fake8_target *fake, unsigned int core)
 	c->s.pstate = fake->task_pstate ^ 0xa0000000u;
 	if (insn_at(fake, c->s.pc) != 0x14000000)
 		fault(fake, "a function returns to where no code is", c->s.pc);
+	return true;
+}
+
+static void return_on(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+	struct fake8_state other = c->s, expect;
+
+	if (!go_round(fake, core, &expect)) {
+		if (fake->task_wait && core == fake->function.to && !fake8_halted(c) && !c->arrived)
+			fake->task_wait--;
+		return;
+	}
 	if (!breaks(fake, c)) {
 		c->s = other;
 		return;
@@ -611,6 +622,42 @@ static void return_on(struct fake8_target *fake, unsigned int core)
 	c->stopped = expect;
 	c->arrived = true;
 	fake->task_away = false;
+}
+
+/* Halted by request: every other time it is that task's turn. */
+static void halt(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+	struct fake8_state other = c->s, expect;
+
+	c->spins = go_round(fake, core, &expect);
+	if (c->spins && fake->looks++ % 2) {
+		c->spins = false;
+		c->s = other;
+	}
+	stop(c, REQUEST);
+}
+
+/* Nobody needs its registers there, unless it is sent back to where it was borrowed. */
+static bool restart_spinning(struct fake8_target *fake, struct fake8_core *c)
+{
+	struct fake8_state now = c->s;
+
+	c->spins = false;
+	if (now.pc != fake->task_lr) {
+		take_task(fake, c);
+		c->stopped = c->s;
+		c->s = now;
+		fake->task_away = false;
+		c->arrived = true;
+		return false;
+	}
+	if (c->s.sp != c->stopped.sp || c->s.pstate != c->stopped.pstate || c->s.sp_el0 != c->stopped.sp_el0)
+		fault(fake, "a task that goes round has got another stack or state", c->s.sp);
+	fake->function.result = c->s.x[0];
+	c->status = RUNNING;
+	c->wait = c->delay;
+	return true;
 }
 
 static void one_step(struct fake8_target *fake, struct fake8_core *c)
@@ -637,6 +684,8 @@ static void restart(struct fake8_target *fake, unsigned int core)
 		fault(fake, "restart in memory access mode", c->edscr);
 	c->s.pc = c->dlr;
 	c->s.pstate = c->dspsr;
+	if (c->spins && restart_spinning(fake, c))
+		return;
 	if (is_function(fake, c->s.pc)) {
 		enter_function(fake, c);
 		return;
@@ -654,6 +703,27 @@ static void restart(struct fake8_target *fake, unsigned int core)
 	}
 	if (!c->wait)
 		fake8_run(fake, core);
+}
+
+/* What the task goes on with is a tracer's to know, where it has come back from a function. */
+void fake8_release(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+
+	c->request = false;
+	c->edscr &= ~(uint32_t)(MA | ERR | TXU | RXO | ITO | TXFULL | RXFULL);
+	if (c->dlr == fake->task_lr && c->arrived && !c->spins) {
+		fake->task_away = true;
+		c->arrived = false;
+	} else if (!c->spins && !is_function(fake, c->dlr)) {
+		c->s = c->stopped;
+		c->dlr = c->s.pc;
+		c->dspsr = c->s.pstate;
+	} else {
+		restart(fake, core);
+		return;
+	}
+	c->status = RUNNING;
 }
 
 /* ---- debug registers ---- */
@@ -834,7 +904,7 @@ static void pulse(struct fake8_target *fake, unsigned int core, uint32_t channel
 	if (channels & c->cti_out[0]) {
 		c->request = true;
 		if (!fake8_halted(c) && !c->stuck)
-			stop(c, REQUEST);
+			halt(fake, core);
 	}
 	if (channels & c->cti_out[1])
 		restart(fake, core);

@@ -584,6 +584,7 @@ static void return_on(struct fake_target *fake, unsigned int core)
 		return;
 	}
 	stop(c, 1);
+	c->other = other;
 	c->stopped = expect;
 	c->arrived = true;
 	fake->task_away = false;
@@ -666,6 +667,7 @@ void fake_release(struct fake_target *fake, unsigned int core)
 	c->unsynced = false;
 	if (c->s.r[15] == fake->task_lr && c->arrived && !c->spins) {
 		fake->task_away = true;
+		c->s = c->other;
 		c->arrived = false;
 	} else if (!c->spins && !is_function(fake, c->s.r[15])) {
 		c->s = c->stopped;

@@ -619,6 +619,7 @@ static void return_on(struct fake8_target *fake, unsigned int core)
 		return;
 	}
 	stop(c, BREAKPOINT);
+	c->other = other;
 	c->stopped = expect;
 	c->arrived = true;
 	fake->task_away = false;
@@ -714,6 +715,7 @@ void fake8_release(struct fake8_target *fake, unsigned int core)
 	c->edscr &= ~(uint32_t)(MA | ERR | TXU | RXO | ITO | TXFULL | RXFULL);
 	if (c->dlr == fake->task_lr && c->arrived && !c->spins) {
 		fake->task_away = true;
+		c->s = c->other;
 		c->arrived = false;
 	} else if (!c->spins && !is_function(fake, c->dlr)) {
 		c->s = c->stopped;

@@ -62,6 +62,7 @@ struct fake8_core {
 	unsigned int wait;
 	unsigned int slow, busy;		/* clocks that an instruction takes */
 	unsigned int stops, passed;
+	struct fake8_state other;		/* what it would run if not for that function's return */
 	bool spins;				/* halted where a function has returned to: a task that goes round there */
 };
 

@@ -549,14 +549,18 @@ static struct fake_state task_on(const struct fake_target *fake, const struct fa
 	return s;
 }
 
-/* At its return address it goes round until a breakpoint stops it: *ret is what the task is to go on with. */
-static bool go_round(struct fake_target *fake, unsigned int core, struct fake_state *ret)
+/*
+ * At its return address it goes round until a breakpoint or a request stops it. It is to go on where it was sent off,
+ * with all it had there.
+ */
+static bool go_round(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
 
 	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived || fake->task_wait)
 		return false;
-	*ret = c->s = task_on(fake, c);
+	c->other = c->s;
+	c->s = task_on(fake, c);
 	for (unsigned int i = 1; i < 4; i++)
 		c->s.r[i] = junk(fake);
 	c->s.r[0] = fake->function.result;
@@ -569,57 +573,59 @@ static bool go_round(struct fake_target *fake, unsigned int core, struct fake_st
 	return true;
 }
 
+static void stop_round(struct fake_target *fake, struct fake_core *c, uint32_t reason)
+{
+	stop(c, reason);
+	c->stopped = task_on(fake, c);
+	c->arrived = c->spins = true;
+	fake->task_away = false;
+}
+
 static void return_on(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
-	struct fake_state other = c->s, expect;
 
-	if (!go_round(fake, core, &expect)) {
-		if (fake->task_wait && core == fake->function.to && !fake_halted(c) && !c->arrived)
-			fake->task_wait--;
-		return;
-	}
-	if (!breaks(c)) {
-		c->s = other;
-		return;
-	}
-	stop(c, 1);
-	c->other = other;
-	c->stopped = expect;
-	c->arrived = true;
-	fake->task_away = false;
+	if (fake->task_away && fake->task_wait && core == fake->function.to && !fake_halted(c) && !c->arrived)
+		fake->task_wait--;
+	else if (go_round(fake, core) && breaks(c))
+		stop_round(fake, c, 1);
+	else if (c->s.r[15] == fake->task_lr && !fake_halted(c))
+		c->s = c->other;
 }
 
 /* Halted by request: every other time it is that task's turn. */
 static void halt(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
-	struct fake_state other = c->s, expect;
 
-	c->spins = go_round(fake, core, &expect);
-	if (c->spins && fake->looks++ % 2) {
-		c->spins = false;
-		c->s = other;
-	}
-	stop(c, 0);
+	if ((core == fake->function.to && fake->looks++ % 2) || !go_round(fake, core))
+		stop(c, 0);
+	else
+		stop_round(fake, c, 0);
 }
 
-/* Nobody needs its registers there, unless it is sent back to where it was borrowed. */
-static bool restart_spinning(struct fake_target *fake, struct fake_core *c)
+static void round_again(struct fake_target *fake, struct fake_core *c)
 {
-	c->spins = false;
-	if (c->s.r[15] != fake->task_lr) {
-		c->stopped = task_on(fake, c);
-		fake->task_away = false;
-		c->arrived = true;
-		return false;
-	}
-	if (c->s.r[13] != c->stopped.r[13] || c->s.cpsr != c->stopped.cpsr || c->s.tpidruro != c->stopped.tpidruro
-		|| c->s.tpidrprw != c->stopped.tpidrprw || c->s.dacr != c->stopped.dacr)
-		fault(fake, "a task that goes round has got another stack or state", c->s.r[13]);
+	fake->task_away = true;
 	fake->function.result = c->s.r[0];
+	c->s = c->other;
+	c->arrived = c->spins = false;
 	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
 	c->wait = c->delay;
+}
+
+/* Where it has not been sent elsewhere. Nobody needs its registers there. */
+static bool restart_round(struct fake_target *fake, struct fake_core *c)
+{
+	bool again = c->spins && c->s.r[15] == fake->task_lr;
+
+	c->spins = false;
+	if (!again)
+		return false;
+	if (c->s.r[13] != fake->task.r[13] || c->s.cpsr != (fake->task_cpsr ^ 0xa0000000u)
+		|| c->s.tpidruro != fake->task.tpidruro || c->s.tpidrprw != fake->task.tpidrprw)
+		fault(fake, "a task that goes round has got another stack or state", c->s.r[13]);
+	round_again(fake, c);
 	return true;
 }
 
@@ -641,7 +647,7 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
 	if (c->unfinished || c->unsynced)
 		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
-	if (c->spins && restart_spinning(fake, c))
+	if (restart_round(fake, c))
 		return;
 	if (is_function(fake, c->s.r[15])) {
 		enter_function(fake, c);
@@ -665,18 +671,15 @@ void fake_release(struct fake_target *fake, unsigned int core)
 	c->dscr &= ~(uint32_t)(ITREN | STICKY | TXFULL | RXFULL | 3u << 20);
 	c->unfinished = 0;
 	c->unsynced = false;
-	if (c->s.r[15] == fake->task_lr && c->arrived && !c->spins) {
-		fake->task_away = true;
-		c->s = c->other;
-		c->arrived = false;
-	} else if (!c->spins && !is_function(fake, c->s.r[15])) {
-		c->s = c->stopped;
-	} else {
-		c->pc_written = true;
+	c->pc_written = true;
+	if (c->spins && c->s.r[15] == fake->task_lr) {
+		round_again(fake, c);
+	} else if (c->spins || is_function(fake, c->s.r[15])) {
 		restart(fake, core);
-		return;
+	} else {
+		c->s = c->stopped;
+		c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
 	}
-	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
 }
 
 /* ---- debug registers ---- */

@@ -45,8 +45,8 @@ struct fake_core {
 	bool stale_predictors;			/* branches may be predicted by code that was there before */
 	unsigned int unfinished;		/* cache operations that no DSB has waited for: enum fake_caches */
 	bool unsynced;				/* and no ISB */
-	struct fake_state other;		/* what it would run if not for that function's return */
-	bool spins;				/* halted where a function has returned to: a task that goes round there */
+	struct fake_state other;		/* what it would run if no function returned to it */
+	bool spins;				/* halted where a function has returned to, which goes round there */
 };
 
 struct fake_page {

@@ -584,15 +584,18 @@ static void take_task(struct fake8_target *fake, struct fake8_core *c)
 	c->s.contextid = task->contextid;
 }
 
-/* At its return address it goes round until a breakpoint stops it: *ret is what the task is to go on with. */
-static bool go_round(struct fake8_target *fake, unsigned int core, struct fake8_state *ret)
+/*
+ * At its return address it goes round until a breakpoint or a request stops it. It is to go on where it was sent off,
+ * with all it had there.
+ */
+static bool go_round(struct fake8_target *fake, unsigned int core)
 {
 	struct fake8_core *c = &fake->core[core];
 
 	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived || fake->task_wait)
 		return false;
+	c->other = c->s;
 	take_task(fake, c);
-	*ret = c->s;
 	for (unsigned int i = 0; i < 19; i++)
 		c->s.x[i] = junk64(fake);
 	c->s.x[0] = fake->function.result;
@@ -604,60 +607,63 @@ static bool go_round(struct fake8_target *fake, unsigned int core, struct fake8_
 	return true;
 }
 
+static void stop_round(struct fake8_target *fake, struct fake8_core *c, uint32_t status)
+{
+	struct fake8_state now = c->s;
+
+	stop(c, status);
+	take_task(fake, c);
+	c->stopped = c->s;
+	c->s = now;
+	c->arrived = c->spins = true;
+	fake->task_away = false;
+}
+
 static void return_on(struct fake8_target *fake, unsigned int core)
 {
 	struct fake8_core *c = &fake->core[core];
-	struct fake8_state other = c->s, expect;
 
-	if (!go_round(fake, core, &expect)) {
-		if (fake->task_wait && core == fake->function.to && !fake8_halted(c) && !c->arrived)
-			fake->task_wait--;
-		return;
-	}
-	if (!breaks(fake, c)) {
-		c->s = other;
-		return;
-	}
-	stop(c, BREAKPOINT);
-	c->other = other;
-	c->stopped = expect;
-	c->arrived = true;
-	fake->task_away = false;
+	if (fake->task_away && fake->task_wait && core == fake->function.to && !fake8_halted(c) && !c->arrived)
+		fake->task_wait--;
+	else if (go_round(fake, core) && breaks(fake, c))
+		stop_round(fake, c, BREAKPOINT);
+	else if (c->s.pc == fake->task_lr && !fake8_halted(c))
+		c->s = c->other;
 }
 
 /* Halted by request: every other time it is that task's turn. */
 static void halt(struct fake8_target *fake, unsigned int core)
 {
 	struct fake8_core *c = &fake->core[core];
-	struct fake8_state other = c->s, expect;
 
-	c->spins = go_round(fake, core, &expect);
-	if (c->spins && fake->looks++ % 2) {
-		c->spins = false;
-		c->s = other;
-	}
-	stop(c, REQUEST);
+	if ((core == fake->function.to && fake->looks++ % 2) || !go_round(fake, core))
+		stop(c, REQUEST);
+	else
+		stop_round(fake, c, REQUEST);
 }
 
-/* Nobody needs its registers there, unless it is sent back to where it was borrowed. */
-static bool restart_spinning(struct fake8_target *fake, struct fake8_core *c)
+static void round_again(struct fake8_target *fake, struct fake8_core *c)
 {
-	struct fake8_state now = c->s;
-
-	c->spins = false;
-	if (now.pc != fake->task_lr) {
-		take_task(fake, c);
-		c->stopped = c->s;
-		c->s = now;
-		fake->task_away = false;
-		c->arrived = true;
-		return false;
-	}
-	if (c->s.sp != c->stopped.sp || c->s.pstate != c->stopped.pstate || c->s.sp_el0 != c->stopped.sp_el0)
-		fault(fake, "a task that goes round has got another stack or state", c->s.sp);
+	fake->task_away = true;
 	fake->function.result = c->s.x[0];
+	c->s = c->other;
+	c->arrived = c->spins = false;
 	c->status = RUNNING;
 	c->wait = c->delay;
+}
+
+/* Where it has not been sent elsewhere. Nobody needs its registers there. */
+static bool restart_round(struct fake8_target *fake, struct fake8_core *c)
+{
+	bool again = c->spins && c->s.pc == fake->task_lr;
+
+	c->spins = false;
+	if (!again)
+		return false;
+	if (c->s.sp != fake->task.sp || c->s.pstate != (fake->task_pstate ^ 0xa0000000u)
+		|| c->s.sp_el0 != fake->task.sp_el0)
+		fault(fake, "a task that goes round has got another stack or state", c->s.sp);
+	round_again(fake, c);
 	return true;
 }
 
@@ -685,7 +691,7 @@ static void restart(struct fake8_target *fake, unsigned int core)
 		fault(fake, "restart in memory access mode", c->edscr);
 	c->s.pc = c->dlr;
 	c->s.pstate = c->dspsr;
-	if (c->spins && restart_spinning(fake, c))
+	if (restart_round(fake, c))
 		return;
 	if (is_function(fake, c->s.pc)) {
 		enter_function(fake, c);
@@ -713,19 +719,14 @@ void fake8_release(struct fake8_target *fake, unsigned int core)
 
 	c->request = false;
 	c->edscr &= ~(uint32_t)(MA | ERR | TXU | RXO | ITO | TXFULL | RXFULL);
-	if (c->dlr == fake->task_lr && c->arrived && !c->spins) {
-		fake->task_away = true;
-		c->s = c->other;
-		c->arrived = false;
-	} else if (!c->spins && !is_function(fake, c->dlr)) {
-		c->s = c->stopped;
-		c->dlr = c->s.pc;
-		c->dspsr = c->s.pstate;
-	} else {
+	if (c->spins && c->dlr == fake->task_lr) {
+		round_again(fake, c);
+	} else if (c->spins || is_function(fake, c->dlr)) {
 		restart(fake, core);
-		return;
+	} else {
+		c->s = c->stopped;
+		c->status = RUNNING;
 	}
-	c->status = RUNNING;
 }
 
 /* ---- debug registers ---- */

@@ -62,8 +62,8 @@ struct fake8_core {
 	unsigned int wait;
 	unsigned int slow, busy;		/* clocks that an instruction takes */
 	unsigned int stops, passed;
-	struct fake8_state other;		/* what it would run if not for that function's return */
-	bool spins;				/* halted where a function has returned to: a task that goes round there */
+	struct fake8_state other;		/* what it would run if no function returned to it */
+	bool spins;				/* halted where a function has returned to, which goes round there */
 };
 
 struct fake8_page {

@@ -275,11 +275,14 @@ static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uin
 	return ost_ok();
 }
 
+/* It stays so: a core that is stopped has DSCR written again and again. This write takes ITRen from it. */
 static void v7_queue_enable(struct ost_core *base, bool on)
 {
 	struct ost_v7_core *core = ost_v7_of(base);
 
-	ost_v7_put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
+	core->dscr = (core->dscr & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0);
+	core->feeding = false;
+	ost_v7_put(core, DSCR, core->dscr & DSCR_KEEP);
 }
 
 /* ---- registers ---- */

@@ -645,8 +645,10 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart without PC written", c->s.r[15]);
 	if (c->dscr & RXFULL)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
-	if (c->unfinished || c->unsynced)
+	if ((c->unfinished || c->unsynced) && !c->cut)
 		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
+	c->unfinished = 0;
+	c->unsynced = c->cut = false;
 	if (restart_round(fake, c))
 		return;
 	if (is_function(fake, c->s.r[15])) {
@@ -895,6 +897,8 @@ static struct ost_status fake_flush(void *ctx)
 		if (answers(fake, &op))
 			do_op(fake, &op);
 	}
+	for (unsigned int i = 0; i < fake->target.cores; i++)
+		fake->core[i].cut = fake->core[i].cut || fails;
 	return fails ? ost_error(OST_ERR_LINK, "the link is down") : ost_ok();
 }
 
@@ -932,9 +936,23 @@ static const struct ost_target_ops fake_ops = {
 	.now_ns = fake_now,
 };
 
+/* All but places and operations, which are written before they are read. */
+static void clear(struct fake_target *fake)
+{
+	memset(&fake->target, 0, sizeof(fake->target));
+	for (unsigned int i = 0; i < FAKE_CORES; i++) {
+		struct fake_core *c = &fake->core[i];
+
+		memset(&c->s, 0, sizeof(c->s));
+		memset(&c->places, 0, sizeof(*c) - offsetof(struct fake_core, places));
+	}
+	memset(fake->page, 0, offsetof(struct fake_target, op) - offsetof(struct fake_target, page));
+	memset(&fake->ops, 0, sizeof(*fake) - offsetof(struct fake_target, ops));
+}
+
 void fake_init(struct fake_target *fake, unsigned int cores)
 {
-	memset(fake, 0, sizeof(*fake));
+	clear(fake);
 	fake->function.psr_clear = 0x80;
 	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V7 };
 	for (unsigned int i = 0; i < cores; i++) {

@@ -45,6 +45,7 @@ struct fake_core {
 	bool stale_predictors;			/* branches may be predicted by code that was there before */
 	unsigned int unfinished;		/* cache operations that no DSB has waited for: enum fake_caches */
 	bool unsynced;				/* and no ISB */
+	bool cut;				/* the link has kept them from it */
 	struct fake_state other;		/* what it would run if no function returned to it */
 	bool spins;				/* halted where a function has returned to, which goes round there */
 };

@@ -1088,9 +1088,23 @@ static const struct ost_target_ops fake8_ops = {
 	.now_ns = fake8_now,
 };
 
+/* All but places and operations, which are written before they are read. */
+static void clear(struct fake8_target *fake)
+{
+	memset(&fake->target, 0, sizeof(fake->target));
+	for (unsigned int i = 0; i < FAKE8_CORES; i++) {
+		struct fake8_core *c = &fake->core[i];
+
+		memset(&c->s, 0, sizeof(c->s));
+		memset(&c->places, 0, sizeof(*c) - offsetof(struct fake8_core, places));
+	}
+	memset(fake->page, 0, offsetof(struct fake8_target, op) - offsetof(struct fake8_target, page));
+	memset(&fake->ops, 0, sizeof(*fake) - offsetof(struct fake8_target, ops));
+}
+
 void fake8_init(struct fake8_target *fake, unsigned int cores)
 {
-	memset(fake, 0, sizeof(*fake));
+	clear(fake);
 	fake->function.psr_clear = 0xfc0;
 	fake->target = (struct ost_target){ .ops = &fake8_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V8 };
 	for (unsigned int i = 0; i < cores; i++) {

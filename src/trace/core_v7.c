@@ -145,6 +145,7 @@ void ost_v7_begin(struct ost_v7_core *core)
 	queue_mode(core, core->careful ? 0 : DSCR_STALL);
 	if (core->dscr & DSCR_TXFULL)
 		ost_v7_get(core, DTRTX, &core->status[OST_CORE_MAX_FETCHES]);
+	core->dscr &= ~(DSCR_STICKY | DSCR_TXFULL);
 	core->feeding = true;
 }
 
@@ -540,6 +541,7 @@ static struct ost_status v7_restart(struct ost_v7_core *core)
 	bool thumb = core->base.have & OST_CORE_BIT(OST_CORE_PSR) && core->base.reg[OST_CORE_PSR] & CPSR_T;
 	uint32_t status = 0;
 
+	OST_TRY(ost_v7_settle(core));
 	core->left = core->base.reason;
 	ost_v7_begin(core);
 	queue_pc(core, (uint32_t)core->base.reg[OST_CORE_PC], thumb);
@@ -968,6 +970,7 @@ static struct ost_status v7_restore(struct ost_core *base)
 
 	if (!core->kept)
 		return ost_ok();
+	OST_TRY(ost_v7_settle(core));
 	ost_v7_begin(core);
 	ost_v7_queue_set(core, 12, core->base.reg[OST_V7_DFSR]);
 	ost_v7_feed(core, WRITE_CP15(0u, 5u, 0u, 0u));

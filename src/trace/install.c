@@ -52,7 +52,7 @@ struct ost_install {
 	uint32_t veneer[VENEERS][OST_VENEER_WORDS];
 	unsigned int veneers;
 	struct ost_core *core;			/* while all stand still: one in the kernel */
-	uint64_t exchanged;			/* instruction whose old bytes caches may still have; 0: none */
+	uint64_t exchanged;			/* instruction whose old bytes they may still have in their caches; 0: none */
 	struct ost_install_facts facts;
 };
 
@@ -176,7 +176,7 @@ static struct ost_status maintain(struct ost_install *in, enum ost_core_caches c
 	return core->ops->maintain(core, caches, addr, len, in->config.line);
 }
 
-/* What the task goes on with, should nobody be there any more who knows. It comes back to an instruction of the record. */
+/* What the task goes on with, should nobody be there any more who knows; and the instruction that it comes back to. */
 static struct ost_status borrow(struct ost_install *in, enum ost_undo_borrowed what)
 {
 	const struct ost_core *core = ost_call_core(in->call);
@@ -306,7 +306,8 @@ static struct ost_status get_data(struct ost_install *in, uint32_t len, uint32_t
 	struct ost_mapping map;
 
 	in->record.data_len = len;
-	OST_TRY(call_for(in, OST_UNDO_GETS_DATA, in->config.symbols.alloc, len, flags, away, "asking the kernel for memory"));
+	OST_TRY(call_for(in, OST_UNDO_GETS_DATA, in->config.symbols.alloc, len, flags, away,
+		"asking the kernel for memory"));
 	if (!in->record.data)
 		return ost_error(OST_ERR_LIMIT, "the kernel has no memory of that size in one piece: try a smaller -ring");
 	OST_TRY(ost_vm_translate(in->config.vm, in->record.data, &map));
@@ -717,7 +718,8 @@ struct ost_status ost_install_settle(struct ost_install *in, uint32_t away)
 			"whether a task is still in the tracer's code can't be told while the board is busy: openst_stop tries again");
 	if (!quiet) {
 		OST_TRY(hold(in, true, away));
-		OST_TRY(call(in, in->config.symbols.synchronize, 0, 0, 0, away, "waiting until no task is in the code", &ignored));
+		OST_TRY(call(in, in->config.symbols.synchronize, 0, 0, 0, away, "waiting until no task is in the code",
+			&ignored));
 		OST_TRY(let_go(in, away));
 	}
 	in->settled = true;

@@ -1092,7 +1092,8 @@ static void resume_cores(void)
 	}
 }
 
-static void recover(void)
+/* Killed itself after so many operations; 0: not. */
+static void recover(unsigned int shots)
 {
 	struct ost_undo_record record;
 
@@ -1105,9 +1106,11 @@ static void recover(void)
 	record = record_there();
 	if (!is_valid(&record))
 		return;
+	kernel.shots = shots;
 	good(ost_install_adopt(install, &record));
 	ck_assert(ost_install_present(install));
 	undo_at_last();
+	kernel.shots = 0;
 	ck_assert(!ost_install_present(install));
 }
 
@@ -1132,7 +1135,7 @@ START_TEST(survives_a_tracer)
 	for (unsigned int n = 1; more; n++) {
 		prepare_case(which[_i]);
 		more = die_at(n);
-		recover();
+		recover(0);
 		check_free();
 		ck_assert_uint_lt(n, 2000);
 	}
@@ -1141,10 +1144,8 @@ END_TEST
 
 static void recover_in_part(unsigned int n)
 {
-	kernel.shots = n;
 	if (!setjmp(killed))
-		recover();
-	kernel.shots = 0;
+		recover(n);
 }
 
 /* So does the one that comes to recover, and a third one does it. */
@@ -1154,7 +1155,7 @@ START_TEST(survives_two_tracers)
 		prepare_case(n);
 		more = die_at(n);
 		recover_in_part(1 + n * 7 % 61);
-		recover();
+		recover(0);
 		check_free();
 	}
 }

@@ -377,7 +377,7 @@ static void pass_time(void *ctx, const char *what)
 {
 	(void)ctx;
 	REQUIRE(what);
-	fake.now += 50 * MS;
+	fake.now += 200 * MS;
 }
 
 /* ---- making ---- */

@@ -27,6 +27,7 @@
 #define DIRTY FAKE_DIRTY
 #define EXCHANGED FAKE_EXCHANGED
 #define UNITS FAKE_UNITS
+#define PAGE_COUNT FAKE_PAGES
 #define MASKED (FAKE_KERNEL | 0x80u)
 #define CALLED FAKE_KERNEL
 #define PHYS FAKE_PHYS
@@ -82,6 +83,7 @@ static inline void fake_resume(struct FAKE(target) *fake, unsigned int core)
 #define DIRTY FAKE8_DIRTY
 #define EXCHANGED 0
 #define UNITS FAKE8_UNITS
+#define PAGE_COUNT FAKE8_PAGES
 #define MASKED FAKE8_KERNEL
 #define CALLED (FAKE8_KERNEL & ~0x3c0u)
 #define PHYS FAKE8_PHYS

@@ -96,6 +96,8 @@ static void write_phys(struct fake_target *fake, uint32_t addr, uint32_t val)
 	line = &page->line[(addr & 4095) / FAKE_LINE];
 	if (*line & FAKE_DIRTY)
 		fault(fake, "memory is written that a cache has newer data of", addr);
+	if (!(*line & FAKE_STALE_CODE))
+		memcpy(page->fetched + (addr & (4096 - FAKE_LINE)), page->bytes + (addr & (4096 - FAKE_LINE)), FAKE_LINE);
 	*line |= FAKE_STALE_DATA | FAKE_STALE_CODE | FAKE_EXCHANGED;
 	for (unsigned int i = 0; i < fake->target.cores; i++) {
 		if (fake->core[i].unfinished)
@@ -130,6 +132,19 @@ static uint32_t *cp15(struct fake_state *s, uint32_t insn)
 	return NULL;
 }
 
+/* What they have is what there is, but for what instruction caches still have. */
+static void renew_predictors(struct fake_target *fake)
+{
+	for (unsigned int i = 0; i < fake->pages; i++) {
+		struct fake_page *page = &fake->page[i];
+
+		for (unsigned int n = 0; n < sizeof(page->line); n++) {
+			if ((page->line[n] & (FAKE_EXCHANGED | FAKE_STALE_CODE)) == FAKE_EXCHANGED)
+				memcpy(page->fetched + n * FAKE_LINE, page->bytes + n * FAKE_LINE, FAKE_LINE);
+		}
+	}
+}
+
 /*
  * DCCIMVAC, ICIMVAU, BPIALL, BPIALLIS by the core's rt; instructions come anew from the data caches' side, and what was
  * not waited for is not there yet. 1: done, 0: none of these, -1: abort.
@@ -144,10 +159,15 @@ static int cache_insn(struct fake_target *fake, struct fake_core *c, struct fake
 	if ((s->cpsr & 31) == 16)
 		return 0;
 	if (op == 0xee070fd5 || (all && s->mpidr >> 31)) {
+		bool stale = false;
+
 		for (unsigned int i = 0; i < fake->target.cores; i++) {
 			if (all || &fake->core[i] == c)
 				fake->core[i].stale_predictors = false;
+			stale = stale || fake->core[i].stale_predictors;
 		}
+		if (!stale)
+			renew_predictors(fake);
 		c->unfinished |= FAKE_STALE_CODE;
 		return 1;
 	}
@@ -346,6 +366,8 @@ static uint32_t insn_at(struct fake_target *fake, const struct fake_core *c, uin
 	struct fake_page *page = find_page(fake, pc);
 	uint8_t line = page ? page->line[(pc & 4095) / FAKE_LINE] : 0;
 
+	if (page && !memcmp(page->fetched + (pc & 4095), page->bytes + (pc & 4095), 4))
+		line = 0;
 	if (line & FAKE_STALE_CODE)
 		fault(fake, "a core executes what its instruction cache still has", pc);
 	if ((line & FAKE_EXCHANGED) && c->stale_predictors)
@@ -515,24 +537,30 @@ static void enter_function(struct fake_target *fake, struct fake_core *c)
 	c->wait = c->delay;
 }
 
-/* At its return address it goes round until a breakpoint stops it. */
-static void return_on(struct fake_target *fake, unsigned int core)
+/* With what is the core's and not the task's. */
+static struct fake_state task_on(const struct fake_target *fake, const struct fake_core *c)
+{
+	struct fake_state s = fake->task;
+
+	s.dacr = c->s.dacr;
+	s.dfsr = c->s.dfsr;
+	s.dfar = c->s.dfar;
+	s.mpidr = c->s.mpidr;
+	return s;
+}
+
+/*
+ * At its return address it goes round until a breakpoint or a request stops it. It is to go on where it was sent off,
+ * with all it had there.
+ */
+static bool go_round(struct fake_target *fake, unsigned int core)
 {
 	struct fake_core *c = &fake->core[core];
-	struct fake_state other = c->s, expect;
 
-	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived)
-		return;
-	if (fake->task_wait) {
-		fake->task_wait--;
-		return;
-	}
-	c->s = fake->task;
-	c->s.dacr = other.dacr;
-	c->s.dfsr = other.dfsr;
-	c->s.dfar = other.dfar;
-	c->s.mpidr = other.mpidr;
-	expect = c->s;
+	if (!fake->task_away || core != fake->function.to || fake_halted(c) || c->arrived || fake->task_wait)
+		return false;
+	c->other = c->s;
+	c->s = task_on(fake, c);
 	for (unsigned int i = 1; i < 4; i++)
 		c->s.r[i] = junk(fake);
 	c->s.r[0] = fake->function.result;
@@ -542,14 +570,63 @@ static void return_on(struct fake_target *fake, unsigned int core)
 	c->s.cpsr = fake->task_cpsr ^ 0xa0000000u;
 	if (insn_at(fake, c, c->s.r[15]) != 0xeafffffe)
 		fault(fake, "a function returns to where no code is", c->s.r[15]);
-	if (!breaks(c)) {
-		c->s = other;
-		return;
-	}
-	stop(c, 1);
-	c->stopped = expect;
-	c->arrived = true;
+	return true;
+}
+
+static void stop_round(struct fake_target *fake, struct fake_core *c, uint32_t reason)
+{
+	stop(c, reason);
+	c->stopped = task_on(fake, c);
+	c->arrived = c->spins = true;
 	fake->task_away = false;
+}
+
+static void return_on(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	if (fake->task_away && fake->task_wait && core == fake->function.to && !fake_halted(c) && !c->arrived)
+		fake->task_wait--;
+	else if (go_round(fake, core) && breaks(c))
+		stop_round(fake, c, 1);
+	else if (c->s.r[15] == fake->task_lr && !fake_halted(c))
+		c->s = c->other;
+}
+
+/* Halted by request: every other time it is that task's turn. */
+static void halt(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	if ((core == fake->function.to && fake->looks++ % 2) || !go_round(fake, core))
+		stop(c, 0);
+	else
+		stop_round(fake, c, 0);
+}
+
+static void round_again(struct fake_target *fake, struct fake_core *c)
+{
+	fake->task_away = true;
+	fake->function.result = c->s.r[0];
+	c->s = c->other;
+	c->arrived = c->spins = false;
+	c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
+	c->wait = c->delay;
+}
+
+/* Where it has not been sent elsewhere. Nobody needs its registers there. */
+static bool restart_round(struct fake_target *fake, struct fake_core *c)
+{
+	bool again = c->spins && c->s.r[15] == fake->task_lr;
+
+	c->spins = false;
+	if (!again)
+		return false;
+	if (c->s.r[13] != fake->task.r[13] || c->s.cpsr != (fake->task_cpsr ^ 0xa0000000u)
+		|| c->s.tpidruro != fake->task.tpidruro || c->s.tpidrprw != fake->task.tpidrprw)
+		fault(fake, "a task that goes round has got another stack or state", c->s.r[13]);
+	round_again(fake, c);
+	return true;
 }
 
 static void restart(struct fake_target *fake, unsigned int core)
@@ -568,8 +645,12 @@ static void restart(struct fake_target *fake, unsigned int core)
 		fault(fake, "restart without PC written", c->s.r[15]);
 	if (c->dscr & RXFULL)
 		fault(fake, "restart with a word in DTRRX", c->dtrrx);
-	if (c->unfinished || c->unsynced)
+	if ((c->unfinished || c->unsynced) && !c->cut)
 		fault(fake, "restart before the caches' maintenance is known to be complete", c->unfinished);
+	c->unfinished = 0;
+	c->unsynced = c->cut = false;
+	if (restart_round(fake, c))
+		return;
 	if (is_function(fake, c->s.r[15])) {
 		enter_function(fake, c);
 		return;
@@ -582,6 +663,25 @@ static void restart(struct fake_target *fake, unsigned int core)
 	c->wait = c->delay;
 	if (!c->wait)
 		fake_run(fake, core);
+}
+
+/* What the task goes on with is a tracer's to know, where it has come back from a function. */
+void fake_release(struct fake_target *fake, unsigned int core)
+{
+	struct fake_core *c = &fake->core[core];
+
+	c->dscr &= ~(uint32_t)(ITREN | STICKY | TXFULL | RXFULL | 3u << 20);
+	c->unfinished = 0;
+	c->unsynced = false;
+	c->pc_written = true;
+	if (c->spins && c->s.r[15] == fake->task_lr) {
+		round_again(fake, c);
+	} else if (c->spins || is_function(fake, c->s.r[15])) {
+		restart(fake, core);
+	} else {
+		c->s = c->stopped;
+		c->dscr = (c->dscr & ~(uint32_t)HALTED) | RESTARTED;
+	}
 }
 
 /* ---- debug registers ---- */
@@ -666,7 +766,7 @@ static void write_drcr(struct fake_target *fake, unsigned int core, uint32_t val
 	if (val & 4)
 		c->dscr &= ~(uint32_t)STICKY;
 	if ((val & 1) && !(c->dscr & HALTED) && !c->stuck)
-		stop(c, 0);
+		halt(fake, core);
 	if (val & 2)
 		restart(fake, core);
 }
@@ -797,6 +897,8 @@ static struct ost_status fake_flush(void *ctx)
 		if (answers(fake, &op))
 			do_op(fake, &op);
 	}
+	for (unsigned int i = 0; i < fake->target.cores; i++)
+		fake->core[i].cut = fake->core[i].cut || fails;
 	return fails ? ost_error(OST_ERR_LINK, "the link is down") : ost_ok();
 }
 
@@ -834,9 +936,23 @@ static const struct ost_target_ops fake_ops = {
 	.now_ns = fake_now,
 };
 
+/* All but places and operations, which are written before they are read. */
+static void clear(struct fake_target *fake)
+{
+	memset(&fake->target, 0, sizeof(fake->target));
+	for (unsigned int i = 0; i < FAKE_CORES; i++) {
+		struct fake_core *c = &fake->core[i];
+
+		memset(&c->s, 0, sizeof(c->s));
+		memset(&c->places, 0, sizeof(*c) - offsetof(struct fake_core, places));
+	}
+	memset(fake->page, 0, offsetof(struct fake_target, op) - offsetof(struct fake_target, page));
+	memset(&fake->ops, 0, sizeof(*fake) - offsetof(struct fake_target, ops));
+}
+
 void fake_init(struct fake_target *fake, unsigned int cores)
 {
-	memset(fake, 0, sizeof(*fake));
+	clear(fake);
 	fake->function.psr_clear = 0x80;
 	fake->target = (struct ost_target){ .ops = &fake_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V7 };
 	for (unsigned int i = 0; i < cores; i++) {

@@ -45,6 +45,9 @@ struct fake_core {
 	bool stale_predictors;			/* branches may be predicted by code that was there before */
 	unsigned int unfinished;		/* cache operations that no DSB has waited for: enum fake_caches */
 	bool unsynced;				/* and no ISB */
+	bool cut;				/* the link has kept them from it */
+	struct fake_state other;		/* what it would run if no function returned to it */
+	bool spins;				/* halted where a function has returned to, which goes round there */
 };
 
 struct fake_page {
@@ -52,6 +55,7 @@ struct fake_page {
 	bool user;
 	uint8_t bytes[4096];
 	uint8_t line[4096 / FAKE_LINE];		/* FAKE_DIRTY ...: what the cores' caches have of it */
+	uint8_t fetched[4096];			/* where they are stale: what instruction caches and predictors have */
 };
 
 /* Physical addresses are the low bits of the kernel's. */
@@ -96,6 +100,7 @@ struct fake_target {
 	uint32_t task_lr, task_cpsr;		/* as it was called */
 	bool task_away;
 	unsigned int task_wait;
+	unsigned int looks;			/* that might have seen it go round */
 	struct fake_op op[FAKE_OPS];
 	unsigned int ops;
 	uint64_t now;				/* ns; each flush takes 100,000 */
@@ -126,6 +131,8 @@ struct fake_state *fake_place(struct fake_target *fake, unsigned int core, uint3
 void fake_run(struct fake_target *fake, unsigned int core);
 /* Stop it there as somebody else would have. */
 void fake_stop(struct fake_target *fake, unsigned int core, uint32_t reason);
+/* Let a core go that a tracer has left halted; what it has done to registers for itself is put right. */
+void fake_release(struct fake_target *fake, unsigned int core);
 static inline bool fake_halted(const struct fake_core *core)
 {
 	return core->dscr & 1;

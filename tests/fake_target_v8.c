@@ -116,6 +116,8 @@ static void write_phys(struct fake8_target *fake, uint32_t addr, uint32_t val)
 	line = &page->line[(addr & 4095) / 64];
 	if (*line & FAKE8_DIRTY)
 		fault(fake, "memory is written that a cache has newer data of", addr);
+	if (!(*line & FAKE8_STALE_CODE))
+		memcpy(page->fetched + (addr & 4032), page->bytes + (addr & 4032), 64);
 	*line |= FAKE8_STALE_DATA | FAKE8_STALE_CODE;
 	ost_put_le32(page->bytes + (addr & 4095), val);
 }
@@ -393,7 +395,8 @@ static uint32_t insn_at(struct fake8_target *fake, uint64_t pc)
 {
 	struct fake8_page *page = find_page(fake, pc);
 
-	if (page && (page->line[(pc & 4095) / 64] & FAKE8_STALE_CODE))
+	if (page && (page->line[(pc & 4095) / 64] & FAKE8_STALE_CODE)
+		&& memcmp(page->fetched + (pc & 4095), page->bytes + (pc & 4095), 4))
 		fault(fake, "a core executes what its instruction cache still has", pc);
 	return page ? ost_le32(page->bytes + (pc & 4095)) : 0xd503201f;
 }
@@ -581,20 +584,18 @@ static void take_task(struct fake8_target *fake, struct fake8_core *c)
 	c->s.contextid = task->contextid;
 }
 
-/* At its return address it goes round until a breakpoint stops it. */
-static void return_on(struct fake8_target *fake, unsigned int core)
+/*
+ * At its return address it goes round until a breakpoint or a request stops it. It is to go on where it was sent off,
+ * with all it had there.
+ */
+static bool go_round(struct fake8_target *fake, unsigned int core)
 {
 	struct fake8_core *c = &fake->core[core];
-	struct fake8_state other = c->s, expect;
 
-	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived)
-		return;
-	if (fake->task_wait) {
-		fake->task_wait--;
-		return;
-	}
+	if (!fake->task_away || core != fake->function.to || fake8_halted(c) || c->arrived || fake->task_wait)
+		return false;
+	c->other = c->s;
 	take_task(fake, c);
-	expect = c->s;
 	for (unsigned int i = 0; i < 19; i++)
 		c->s.x[i] = junk64(fake);
 	c->s.x[0] = fake->function.result;
@@ -603,14 +604,67 @@ static void return_on(struct fake8_target *fake, unsigned int core)
 	c->s.pstate = fake->task_pstate ^ 0xa0000000u;
 	if (insn_at(fake, c->s.pc) != 0x14000000)
 		fault(fake, "a function returns to where no code is", c->s.pc);
-	if (!breaks(fake, c)) {
-		c->s = other;
-		return;
-	}
-	stop(c, BREAKPOINT);
-	c->stopped = expect;
-	c->arrived = true;
+	return true;
+}
+
+static void stop_round(struct fake8_target *fake, struct fake8_core *c, uint32_t status)
+{
+	struct fake8_state now = c->s;
+
+	stop(c, status);
+	take_task(fake, c);
+	c->stopped = c->s;
+	c->s = now;
+	c->arrived = c->spins = true;
 	fake->task_away = false;
+}
+
+static void return_on(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+
+	if (fake->task_away && fake->task_wait && core == fake->function.to && !fake8_halted(c) && !c->arrived)
+		fake->task_wait--;
+	else if (go_round(fake, core) && breaks(fake, c))
+		stop_round(fake, c, BREAKPOINT);
+	else if (c->s.pc == fake->task_lr && !fake8_halted(c))
+		c->s = c->other;
+}
+
+/* Halted by request: every other time it is that task's turn. */
+static void halt(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+
+	if ((core == fake->function.to && fake->looks++ % 2) || !go_round(fake, core))
+		stop(c, REQUEST);
+	else
+		stop_round(fake, c, REQUEST);
+}
+
+static void round_again(struct fake8_target *fake, struct fake8_core *c)
+{
+	fake->task_away = true;
+	fake->function.result = c->s.x[0];
+	c->s = c->other;
+	c->arrived = c->spins = false;
+	c->status = RUNNING;
+	c->wait = c->delay;
+}
+
+/* Where it has not been sent elsewhere. Nobody needs its registers there. */
+static bool restart_round(struct fake8_target *fake, struct fake8_core *c)
+{
+	bool again = c->spins && c->s.pc == fake->task_lr;
+
+	c->spins = false;
+	if (!again)
+		return false;
+	if (c->s.sp != fake->task.sp || c->s.pstate != (fake->task_pstate ^ 0xa0000000u)
+		|| c->s.sp_el0 != fake->task.sp_el0)
+		fault(fake, "a task that goes round has got another stack or state", c->s.sp);
+	round_again(fake, c);
+	return true;
 }
 
 static void one_step(struct fake8_target *fake, struct fake8_core *c)
@@ -637,6 +691,8 @@ static void restart(struct fake8_target *fake, unsigned int core)
 		fault(fake, "restart in memory access mode", c->edscr);
 	c->s.pc = c->dlr;
 	c->s.pstate = c->dspsr;
+	if (restart_round(fake, c))
+		return;
 	if (is_function(fake, c->s.pc)) {
 		enter_function(fake, c);
 		return;
@@ -654,6 +710,23 @@ static void restart(struct fake8_target *fake, unsigned int core)
 	}
 	if (!c->wait)
 		fake8_run(fake, core);
+}
+
+/* What the task goes on with is a tracer's to know, where it has come back from a function. */
+void fake8_release(struct fake8_target *fake, unsigned int core)
+{
+	struct fake8_core *c = &fake->core[core];
+
+	c->request = false;
+	c->edscr &= ~(uint32_t)(MA | ERR | TXU | RXO | ITO | TXFULL | RXFULL);
+	if (c->spins && c->dlr == fake->task_lr) {
+		round_again(fake, c);
+	} else if (c->spins || is_function(fake, c->dlr)) {
+		restart(fake, core);
+	} else {
+		c->s = c->stopped;
+		c->status = RUNNING;
+	}
 }
 
 /* ---- debug registers ---- */
@@ -834,7 +907,7 @@ static void pulse(struct fake8_target *fake, unsigned int core, uint32_t channel
 	if (channels & c->cti_out[0]) {
 		c->request = true;
 		if (!fake8_halted(c) && !c->stuck)
-			stop(c, REQUEST);
+			halt(fake, core);
 	}
 	if (channels & c->cti_out[1])
 		restart(fake, core);
@@ -1015,9 +1088,23 @@ static const struct ost_target_ops fake8_ops = {
 	.now_ns = fake8_now,
 };
 
+/* All but places and operations, which are written before they are read. */
+static void clear(struct fake8_target *fake)
+{
+	memset(&fake->target, 0, sizeof(fake->target));
+	for (unsigned int i = 0; i < FAKE8_CORES; i++) {
+		struct fake8_core *c = &fake->core[i];
+
+		memset(&c->s, 0, sizeof(c->s));
+		memset(&c->places, 0, sizeof(*c) - offsetof(struct fake8_core, places));
+	}
+	memset(fake->page, 0, offsetof(struct fake8_target, op) - offsetof(struct fake8_target, page));
+	memset(&fake->ops, 0, sizeof(*fake) - offsetof(struct fake8_target, ops));
+}
+
 void fake8_init(struct fake8_target *fake, unsigned int cores)
 {
-	memset(fake, 0, sizeof(*fake));
+	clear(fake);
 	fake->function.psr_clear = 0xfc0;
 	fake->target = (struct ost_target){ .ops = &fake8_ops, .ctx = fake, .cores = cores, .isa = OST_ISA_V8 };
 	for (unsigned int i = 0; i < cores; i++) {

@@ -62,6 +62,8 @@ struct fake8_core {
 	unsigned int wait;
 	unsigned int slow, busy;		/* clocks that an instruction takes */
 	unsigned int stops, passed;
+	struct fake8_state other;		/* what it would run if no function returned to it */
+	bool spins;				/* halted where a function has returned to, which goes round there */
 };
 
 struct fake8_page {
@@ -69,6 +71,7 @@ struct fake8_page {
 	bool user;
 	uint8_t bytes[4096];
 	uint8_t line[64];			/* FAKE8_DIRTY ...: what the cores' caches have of each 64 bytes */
+	uint8_t fetched[4096];			/* where they are stale: what instruction caches have */
 };
 
 /* Physical addresses are the low bits of the kernel's. */
@@ -113,6 +116,7 @@ struct fake8_target {
 	uint32_t task_pstate;
 	bool task_away;
 	unsigned int task_wait;
+	unsigned int looks;			/* that might have seen it go round */
 	struct fake8_op op[FAKE8_OPS];
 	unsigned int ops;
 	uint64_t now;				/* ns; each flush takes 100,000 */
@@ -142,6 +146,8 @@ struct fake8_state *fake8_place(struct fake8_target *fake, unsigned int core, ui
 void fake8_run(struct fake8_target *fake, unsigned int core);
 /* Stop it there as somebody else would have. */
 void fake8_stop(struct fake8_target *fake, unsigned int core, uint32_t status);
+/* Let a core go that a tracer has left halted; what it has done to registers for itself is put right. */
+void fake8_release(struct fake8_target *fake, unsigned int core);
 static inline bool fake8_halted(const struct fake8_core *core)
 {
 	return (core->status & 3) == 3;

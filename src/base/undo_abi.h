@@ -19,6 +19,19 @@
 #define OST_UNDO_REGS 34u
 #define OST_UNDO_SPACE 512u		/* bytes at the end of the mapping */
 
+/*
+ * What has come of it when the task is back, should nobody be there to tell. A function of the latter four is the first
+ * that a task is sent into: it is back from that one, or was not sent.
+ */
+enum ost_undo_borrowed {
+	OST_UNDO_NOT_BORROWED,
+	OST_UNDO_BORROWED,		/* nothing */
+	OST_UNDO_GETS_DATA,		/* what it returns is `data` */
+	OST_UNDO_GETS_MODULE,
+	OST_UNDO_FREES_DATA,		/* `data` is gone */
+	OST_UNDO_FREES_MODULE,
+};
+
 struct ost_undo_hook {
 	uint64_t addr;
 	uint32_t found, ours;		/* instruction that was there, and the branch that may be there now */
@@ -35,7 +48,7 @@ struct ost_undo_record {
 	uint64_t module;		/* executable memory that the kernel was asked for; 0: none */
 	uint64_t data;			/* pages of the control block, plans and ring; 0: none */
 	uint32_t data_len;		/* bytes */
-	uint32_t borrowed;		/* 1: a task has been sent into a function, and goes on with reg[] */
+	uint32_t borrowed;		/* a task has been sent into a function, and goes on with reg[]: enum ost_undo_borrowed */
 	struct ost_undo_hook hook[OST_UNDO_HOOKS];
 	uint64_t reg[OST_UNDO_REGS];	/* r0-r14 or x0-x30, PC, PSR */
 };

@@ -145,6 +145,7 @@ void ost_v7_begin(struct ost_v7_core *core)
 	queue_mode(core, core->careful ? 0 : DSCR_STALL);
 	if (core->dscr & DSCR_TXFULL)
 		ost_v7_get(core, DTRTX, &core->status[OST_CORE_MAX_FETCHES]);
+	core->dscr &= ~(DSCR_STICKY | DSCR_TXFULL);
 	core->feeding = true;
 }
 
@@ -275,11 +276,14 @@ static struct ost_status read_units(struct ost_v7_core *core, uint64_t *bvr, uin
 	return ost_ok();
 }
 
+/* It stays so: a core that is stopped has DSCR written again and again. This write takes ITRen from it. */
 static void v7_queue_enable(struct ost_core *base, bool on)
 {
 	struct ost_v7_core *core = ost_v7_of(base);
 
-	ost_v7_put(core, DSCR, (core->dscr & DSCR_KEEP & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0));
+	core->dscr = (core->dscr & ~DSCR_HDBGEN) | (on ? DSCR_HDBGEN : 0);
+	core->feeding = false;
+	ost_v7_put(core, DSCR, core->dscr & DSCR_KEEP);
 }
 
 /* ---- registers ---- */
@@ -537,6 +541,7 @@ static struct ost_status v7_restart(struct ost_v7_core *core)
 	bool thumb = core->base.have & OST_CORE_BIT(OST_CORE_PSR) && core->base.reg[OST_CORE_PSR] & CPSR_T;
 	uint32_t status = 0;
 
+	OST_TRY(ost_v7_settle(core));
 	core->left = core->base.reason;
 	ost_v7_begin(core);
 	queue_pc(core, (uint32_t)core->base.reg[OST_CORE_PC], thumb);
@@ -965,6 +970,7 @@ static struct ost_status v7_restore(struct ost_core *base)
 
 	if (!core->kept)
 		return ost_ok();
+	OST_TRY(ost_v7_settle(core));
 	ost_v7_begin(core);
 	ost_v7_queue_set(core, 12, core->base.reg[OST_V7_DFSR]);
 	ost_v7_feed(core, WRITE_CP15(0u, 5u, 0u, 0u));

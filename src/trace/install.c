@@ -37,12 +37,6 @@
 /* What the record leaves of its space. */
 #define VENEERS ((OST_UNDO_SPACE - sizeof(struct ost_undo_record)) / (4 * OST_VENEER_WORDS))
 
-/* All cores stopped. */
-struct still {
-	struct ost_install *in;
-	struct ost_core *core;			/* in the kernel */
-};
-
 struct ost_install {
 	struct ost_install_config config;
 	struct ost_layout layout;
@@ -52,10 +46,13 @@ struct ost_install {
 	struct ost_call *call;
 	struct ost_undo_record record;		/* as it is to be in the target */
 	bool recorded;				/* something of it may be in the target */
+	bool told;				/* it is there as it is here */
+	bool catching;				/* a core may be held, or breakpoints armed */
 	bool settled;				/* nobody is in the code */
 	uint32_t veneer[VENEERS][OST_VENEER_WORDS];
 	unsigned int veneers;
-	struct still paused;
+	struct ost_core *core;			/* while all stand still: one in the kernel */
+	uint64_t exchanged;			/* instruction whose old bytes they may still have in their caches; 0: none */
 	struct ost_install_facts facts;
 };
 
@@ -74,8 +71,11 @@ static uint64_t spin_addr(const struct ost_install *in)
 static struct ost_status tell(struct ost_install *in)
 {
 	in->recorded = true;
+	in->told = false;
 	in->record.sum = ost_undo_sum(&in->record);
-	return ost_patch_write(&in->patch, record_addr(in), &in->record, sizeof(in->record));
+	OST_TRY(ost_patch_write(&in->patch, record_addr(in), &in->record, sizeof(in->record)));
+	in->told = true;
+	return ost_ok();
 }
 
 static uint64_t now(const struct ost_install *in)
@@ -131,25 +131,41 @@ static struct ost_status make_call(struct ost_install *in)
 	return ost_call_create(in->config.target, &config, &in->call);
 }
 
-static struct ost_status let_go(struct ost_install *in, uint32_t away)
+/* What the function that the task is back from has changed. */
+static void take_result(struct ost_install *in, uint64_t result)
 {
-	OST_TRY(ost_call_leave(in->call, away));
-	if (!in->record.borrowed)
+	struct ost_undo_record *record = &in->record;
+
+	if (in->layout.isa == OST_ISA_V7)
+		result = (uint32_t)result;
+	if (record->borrowed == OST_UNDO_GETS_DATA)
+		record->data = result;
+	if (record->borrowed == OST_UNDO_GETS_MODULE)
+		record->module = result;
+	if (record->borrowed == OST_UNDO_FREES_DATA)
+		record->data = 0;
+	if (record->borrowed == OST_UNDO_FREES_MODULE)
+		record->module = 0;
+	record->borrowed = OST_UNDO_BORROWED;
+}
+
+/* The function that was under way has returned: the record says so. */
+static struct ost_status end_call(struct ost_install *in)
+{
+	if (ost_call_state(in->call) != OST_CALL_RETURNED || in->record.borrowed <= OST_UNDO_BORROWED)
 		return ost_ok();
-	in->record.borrowed = 0;
+	take_result(in, ost_call_result(in->call));
 	return tell(in);
 }
 
-/* What the task goes on with, should nobody be there any more who knows. */
-static struct ost_status borrow(struct ost_install *in)
+static struct ost_status let_go(struct ost_install *in, uint32_t away)
 {
-	const struct ost_core *core = ost_call_core(in->call);
-
-	for (unsigned int i = 0; i < 31; i++)
-		in->record.reg[i] = core->reg[i];
-	in->record.reg[OST_UNDO_PC] = core->reg[OST_CORE_PC];
-	in->record.reg[OST_UNDO_PSR] = core->reg[OST_CORE_PSR];
-	in->record.borrowed = 1;
+	OST_TRY(end_call(in));
+	OST_TRY(ost_call_leave(in->call, away));
+	in->catching = false;
+	if (!in->record.borrowed)
+		return ost_ok();
+	in->record.borrowed = OST_UNDO_NOT_BORROWED;
 	return tell(in);
 }
 
@@ -160,17 +176,33 @@ static struct ost_status maintain(struct ost_install *in, enum ost_core_caches c
 	return core->ops->maintain(core, caches, addr, len, in->config.line);
 }
 
+/* What the task goes on with, should nobody be there any more who knows; and the instruction that it comes back to. */
+static struct ost_status borrow(struct ost_install *in, enum ost_undo_borrowed what)
+{
+	const struct ost_core *core = ost_call_core(in->call);
+
+	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, record_addr(in), OST_UNDO_SPACE));
+	for (unsigned int i = 0; i < 31; i++)
+		in->record.reg[i] = core->reg[i];
+	in->record.reg[OST_UNDO_PC] = core->reg[OST_CORE_PC];
+	in->record.reg[OST_UNDO_PSR] = core->reg[OST_CORE_PSR];
+	in->record.borrowed = what;
+	OST_TRY(tell(in));
+	return maintain(in, OST_CORE_CACHES_CODE, record_addr(in), OST_UNDO_SPACE);
+}
+
 static struct ost_status catch_one(struct ost_install *in, bool interrupts, uint64_t wait_ns, uint32_t away)
 {
 	struct ost_status status = ost_ok();
 
+	in->catching = true;
 	if (ost_call_state(in->call) == OST_CALL_IDLE)
 		status = ost_call_catch(in->call, interrupts, away);
 	if (!ost_failed(status))
 		status = await(in, OST_CALL_HELD, wait_ns, away, interrupts ? "waiting for an interrupt" :
 			"waiting for a task to make a system call");
 	if (ost_failed(status) && ost_call_state(in->call) == OST_CALL_WAITING) {
-		struct ost_status left = ost_call_leave(in->call, away);
+		struct ost_status left = let_go(in, away);
 		return ost_failed(left) && status.code != OST_ERR_LINK ? left : status;
 	}
 	in->facts.halts++;
@@ -188,10 +220,14 @@ static struct ost_status hold(struct ost_install *in, bool sleeps, uint32_t away
 
 	OST_TRY(make_call(in));
 	if (ost_call_state(in->call) == OST_CALL_UNDER_WAY)
-		return await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, "a function of the kernel is under way");
-	if (ost_call_core(in->call) && !(sleeps && ost_call_in_interrupt(in->call)))
-		return ost_ok();
-	if (ost_call_core(in->call))
+		OST_TRY(await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, "a function of the kernel is under way"));
+	if (ost_call_core(in->call)) {
+		OST_TRY(await(in, ost_call_state(in->call), WAIT_FUNCTION_NS, away, "a task is held"));
+		OST_TRY(end_call(in));
+		if (!(sleeps && ost_call_in_interrupt(in->call)))
+			return ost_ok();
+	}
+	if (ost_call_state(in->call) != OST_CALL_WAITING)
 		OST_TRY(let_go(in, away));
 	status = catch_one(in, false, interrupts ? WAIT_FIRST_NS : WAIT_TASK_NS, away);
 	if (status.code == OST_ERR_STATE && interrupts && ost_call_state(in->call) == OST_CALL_IDLE)
@@ -199,19 +235,43 @@ static struct ost_status hold(struct ost_install *in, bool sleeps, uint32_t away
 	return status;
 }
 
+/* Where the link fails in sending the task off, polling goes on with it. */
+static struct ost_status enter(struct ost_install *in, uint64_t fn, uint64_t a, uint64_t b, uint64_t c, uint32_t away,
+		const char *what)
+{
+	uint64_t arg[] = { a, b, c };
+	struct ost_status status = ost_call_enter(in->call, fn, arg, 3);
+
+	if (ost_failed(status) && status.code != OST_ERR_LINK)
+		return status;
+	return await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, what);
+}
+
 static struct ost_status call(struct ost_install *in, uint64_t fn, uint64_t a, uint64_t b, uint64_t c, uint32_t away,
 		const char *what, uint64_t *ret)
 {
-	uint64_t arg[] = { a, b, c };
-
-	if (!in->record.borrowed)
-		OST_TRY(borrow(in));
-	OST_TRY(ost_call_enter(in->call, fn, arg, 3));
-	OST_TRY(await(in, OST_CALL_RETURNED, WAIT_FUNCTION_NS, away, what));
+	if (in->record.borrowed != OST_UNDO_BORROWED)
+		OST_TRY(borrow(in, OST_UNDO_BORROWED));
+	OST_TRY(enter(in, fn, a, b, c, away, what));
 	*ret = ost_call_result(in->call);
 	if (in->layout.isa == OST_ISA_V7)
 		*ret = (uint32_t)*ret;
 	return ost_ok();
+}
+
+/* One that gets or frees something, by a task that has not been sent anywhere yet: enum ost_undo_borrowed. */
+static struct ost_status call_for(struct ost_install *in, enum ost_undo_borrowed result, uint64_t fn, uint64_t a,
+		uint64_t b, uint32_t away, const char *what)
+{
+	bool sleeps = result == OST_UNDO_GETS_MODULE || result == OST_UNDO_FREES_MODULE;
+
+	if (ost_call_state(in->call) != OST_CALL_HELD) {
+		OST_TRY(let_go(in, away));
+		OST_TRY(hold(in, sleeps, away));
+	}
+	OST_TRY(borrow(in, result));
+	OST_TRY(enter(in, fn, a, b, 0, away, what));
+	return end_call(in);
 }
 
 /* ---- room ---- */
@@ -227,13 +287,13 @@ static struct ost_status find_room(struct ost_install *in, uint32_t code_len)
 		return ost_error_at(OST_ERR_UNSUPPORTED,
 			"the kernel's text has no unused bytes at its end: trace with -mode external", record_addr(in));
 	OST_TRY(ost_patch_is_clear(&in->patch, code, (size_t)(record_addr(in) - code), &clear));
+	in->facts.module = !clear;
 	if (clear) {
 		in->record.code = code;
 		in->record.code_len = (uint32_t)(record_addr(in) - code);
 		in->facts.code = code;
 		return ost_ok();
 	}
-	in->facts.module = true;
 	if (!in->config.symbols.module_alloc || !in->config.symbols.module_free)
 		return ost_error(OST_ERR_UNSUPPORTED,
 			"the kernel has no room for code, neither unused nor to be had: trace with -mode external");
@@ -242,19 +302,17 @@ static struct ost_status find_room(struct ost_install *in, uint32_t code_len)
 
 static struct ost_status get_data(struct ost_install *in, uint32_t len, uint32_t away)
 {
+	uint64_t flags = ost_call_in_interrupt(in->call) ? GFP_INTERRUPT : GFP_SLEEPS;
 	struct ost_mapping map;
-	uint64_t got;
 
-	OST_TRY(call(in, in->config.symbols.alloc, len, ost_call_in_interrupt(in->call) ? GFP_INTERRUPT : GFP_SLEEPS, 0,
-		away, "asking the kernel for memory", &got));
-	if (!got)
-		return ost_error(OST_ERR_LIMIT, "the kernel has no memory of that size in one piece: try a smaller -ring");
-	in->record.data = got;
 	in->record.data_len = len;
-	OST_TRY(tell(in));
-	OST_TRY(ost_vm_translate(in->config.vm, got, &map));
-	in->facts.data = got;
-	in->facts.data_pa = map.pa + (got - map.va);
+	OST_TRY(call_for(in, OST_UNDO_GETS_DATA, in->config.symbols.alloc, len, flags, away,
+		"asking the kernel for memory"));
+	if (!in->record.data)
+		return ost_error(OST_ERR_LIMIT, "the kernel has no memory of that size in one piece: try a smaller -ring");
+	OST_TRY(ost_vm_translate(in->config.vm, in->record.data, &map));
+	in->facts.data = in->record.data;
+	in->facts.data_pa = map.pa + (in->record.data - map.va);
 	in->facts.data_len = len;
 	return ost_ok();
 }
@@ -263,20 +321,20 @@ static struct ost_status get_code(struct ost_install *in, uint32_t len, uint32_t
 {
 	const struct ost_install_symbols *s = &in->config.symbols;
 	uint32_t pages = (len + PAGE - 1) / PAGE;
-	uint64_t got, ignored;
+	uint64_t ignored;
 
 	if (!in->facts.module)
 		return ost_ok();
 	len = pages * PAGE;
-	OST_TRY(call(in, s->module_alloc, s->exec_alloc ? EXECMEM_DEFAULT : len, len, 0, away,
-		"asking the kernel for memory for code", &got));
-	if (!got)
+	OST_TRY(call_for(in, OST_UNDO_GETS_MODULE, s->module_alloc, s->exec_alloc ? EXECMEM_DEFAULT : len, len, away,
+		"asking the kernel for memory for code"));
+	if (!in->record.module)
 		return ost_error(OST_ERR_LIMIT, "the kernel has no memory for code: trace with -mode external");
-	in->record.module = got;
-	in->facts.code = got;
-	OST_TRY(tell(in));
+	in->facts.code = in->record.module;
 	ost_vm_forget(in->config.vm);
-	return s->set_memory_x ? call(in, s->set_memory_x, got, pages, 0, away, "making it executable", &ignored) : ost_ok();
+	if (!s->set_memory_x)
+		return ost_ok();
+	return call(in, s->set_memory_x, in->record.module, pages, 0, away, "making it executable", &ignored);
 }
 
 /*
@@ -348,9 +406,6 @@ static struct ost_status learn_current(struct ost_install *in, struct ost_core *
 static struct ost_status get_room(struct ost_install *in, uint32_t code_len, uint32_t data_len, uint32_t away)
 {
 	OST_TRY(learn_current(in, ost_call_core(in->call)));
-	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, record_addr(in), OST_UNDO_SPACE));
-	OST_TRY(tell(in));
-	OST_TRY(maintain(in, OST_CORE_CACHES_CODE, record_addr(in), OST_UNDO_SPACE));
 	OST_TRY(get_data(in, data_len, away));
 	OST_TRY(get_code(in, code_len, away));
 	if (in->config.symbols.counter_rate)
@@ -383,36 +438,52 @@ struct ost_status ost_install_prepare(struct ost_install *in, uint32_t code_len,
 
 /* ---- changes while all cores stand still ---- */
 
-static struct ost_status stand_still(struct ost_install *in, uint32_t away, struct still *ret)
+static struct ost_status clean(struct ost_install *in, enum ost_core_caches caches, uint64_t addr, uint64_t len)
+{
+	return in->core->ops->maintain(in->core, caches, addr, len, in->config.line);
+}
+
+/* No core executes what is half-way exchanged. */
+static struct ost_status let_run(struct ost_install *in)
+{
+	struct ost_status status = ost_ok();
+
+	if (in->exchanged)
+		status = clean(in, OST_CORE_CACHES_CODE, in->exchanged, 4);
+	if (status.code == OST_ERR_LINK)
+		return status;
+	in->exchanged = 0;
+	return ost_cores_go(&in->cores);
+}
+
+/* They must run again, whatever failed before. */
+static struct ost_status go_on(struct ost_install *in, struct ost_status status)
+{
+	struct ost_status gone = let_run(in);
+
+	for (unsigned int i = 0; i < 3 && gone.code == OST_ERR_LINK; i++)
+		gone = let_run(in);
+	return ost_failed(status) ? status : gone;
+}
+
+static struct ost_status stand_still(struct ost_install *in, uint32_t away)
 {
 	unsigned int halts = in->cores.halts;
-	struct ost_status status = ost_cores_stop(&in->cores, away, STOPS_FOR_KERNEL, &ret->core);
+	struct ost_status status;
 
-	ret->in = in;
+	OST_TRY(go_on(in, ost_ok()));
+	if (in->catching && ost_call_state(in->call) != OST_CALL_UNDER_WAY)
+		OST_TRY(let_go(in, away));
+	status = ost_cores_stop(&in->cores, away, STOPS_FOR_KERNEL, &in->core);
 	in->facts.halts += in->cores.halts - halts;
 	return status;
 }
 
-/* They must run again, whatever failed before. */
-static struct ost_status go_on(struct still *still, struct ost_status status)
+static struct ost_status write_still(struct ost_install *in, uint64_t addr, const void *buf, uint32_t len)
 {
-	struct ost_status gone = ost_cores_go(&still->in->cores);
-
-	for (unsigned int i = 0; i < 3 && gone.code == OST_ERR_LINK; i++)
-		gone = ost_cores_go(&still->in->cores);
-	return ost_failed(status) ? status : gone;
-}
-
-static struct ost_status clean(struct still *still, enum ost_core_caches caches, uint64_t addr, uint64_t len)
-{
-	return still->core->ops->maintain(still->core, caches, addr, len, still->in->config.line);
-}
-
-static struct ost_status write_still(struct still *still, uint64_t addr, const void *buf, uint32_t len)
-{
-	OST_TRY(clean(still, OST_CORE_CACHES_DATA, addr, len));
-	OST_TRY(buf ? ost_patch_write(&still->in->patch, addr, buf, len) : ost_patch_clear(&still->in->patch, addr, len));
-	return clean(still, OST_CORE_CACHES_CODE, addr, len);
+	OST_TRY(clean(in, OST_CORE_CACHES_DATA, addr, len));
+	OST_TRY(buf ? ost_patch_write(&in->patch, addr, buf, len) : ost_patch_clear(&in->patch, addr, len));
+	return clean(in, OST_CORE_CACHES_CODE, addr, len);
 }
 
 struct ost_status ost_install_veneer(struct ost_install *in, uint64_t to, uint64_t *ret)
@@ -442,20 +513,19 @@ static struct ost_status write_module(struct ost_install *in, const void *code, 
 
 struct ost_status ost_install_code(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
 {
-	struct still still;
 	struct ost_status status;
 
 	if (in->facts.module)
 		OST_TRY(write_module(in, code, len, away));
-	status = stand_still(in, away, &still);
+	status = stand_still(in, away);
 	if (!ost_failed(status) && !in->facts.module)
-		status = write_still(&still, in->facts.code, code, len);
+		status = write_still(in, in->facts.code, code, len);
 	if (!ost_failed(status) && in->veneers)
-		status = write_still(&still, record_addr(in) + sizeof(in->record), in->veneer,
+		status = write_still(in, record_addr(in) + sizeof(in->record), in->veneer,
 			(uint32_t)sizeof(in->veneer[0]) * in->veneers);
 	if (!ost_failed(status) && !in->facts.coherent)
-		status = clean(&still, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
-	return go_on(&still, status);
+		status = clean(in, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return go_on(in, status);
 }
 
 struct ost_status ost_install_data(struct ost_install *in, uint32_t off, const void *buf, uint32_t len)
@@ -465,59 +535,60 @@ struct ost_status ost_install_data(struct ost_install *in, uint32_t off, const v
 
 struct ost_status ost_install_refresh(struct ost_install *in, uint32_t off, uint32_t len, uint32_t away)
 {
-	struct still still;
 	struct ost_status status;
 
 	if (in->facts.coherent)
 		return ost_ok();
-	status = stand_still(in, away, &still);
+	status = stand_still(in, away);
 	if (!ost_failed(status))
-		status = clean(&still, OST_CORE_CACHES_DATA, in->facts.data + off, len);
-	return go_on(&still, status);
+		status = clean(in, OST_CORE_CACHES_DATA, in->facts.data + off, len);
+	return go_on(in, status);
 }
 
 struct ost_status ost_install_pause(struct ost_install *in, uint32_t away)
 {
-	struct ost_status status = stand_still(in, away, &in->paused);
+	struct ost_status status = stand_still(in, away);
 
 	if (!ost_failed(status) && !in->facts.coherent)
-		status = clean(&in->paused, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
-	return ost_failed(status) ? go_on(&in->paused, status) : status;
+		status = clean(in, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return ost_failed(status) ? go_on(in, status) : status;
 }
 
 /* What was written meanwhile is not in a cache that was filled before. */
 struct ost_status ost_install_resume(struct ost_install *in, struct ost_status status)
 {
 	if (!ost_failed(status) && !in->facts.coherent)
-		status = clean(&in->paused, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
-	return go_on(&in->paused, status);
+		status = clean(in, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
+	return go_on(in, status);
 }
 
 /* ---- hooks ---- */
 
 /* One instruction, if it is what it should be. */
-static struct ost_status exchange(struct still *still, uint64_t addr, uint32_t expect, uint32_t insn)
+static struct ost_status exchange(struct ost_install *in, uint64_t addr, uint32_t expect, uint32_t insn)
 {
 	uint8_t word[4];
 	uint32_t have;
 
-	OST_TRY(clean(still, OST_CORE_CACHES_DATA, addr, 4));
-	OST_TRY(ost_patch_read(&still->in->patch, addr, word, 4));
+	OST_TRY(clean(in, OST_CORE_CACHES_DATA, addr, 4));
+	OST_TRY(ost_patch_read(&in->patch, addr, word, 4));
 	have = ost_le32(word);
 	if (have == insn)
-		return clean(still, OST_CORE_CACHES_CODE, addr, 4);
+		return clean(in, OST_CORE_CACHES_CODE, addr, 4);
 	if (have != expect)
 		return ost_error_at(OST_ERR_STATE,
 			"an instruction of the kernel has been changed by somebody else (is a kernel tracer on?): it is left", addr);
 	ost_put_le32(word, insn);
-	OST_TRY(ost_patch_write(&still->in->patch, addr, word, 4));
-	return clean(still, OST_CORE_CACHES_CODE, addr, 4);
+	in->exchanged = addr;
+	OST_TRY(ost_patch_write(&in->patch, addr, word, 4));
+	OST_TRY(clean(in, OST_CORE_CACHES_CODE, addr, 4));
+	in->exchanged = 0;
+	return ost_ok();
 }
 
 struct ost_status ost_install_hook(struct ost_install *in, const struct ost_undo_hook *hook, unsigned int n,
 		uint32_t away)
 {
-	struct still still;
 	struct ost_status status;
 
 	if (n > OST_UNDO_HOOKS)
@@ -526,10 +597,16 @@ struct ost_status ost_install_hook(struct ost_install *in, const struct ost_undo
 	in->record.hooks = n;
 	OST_TRY(tell(in));
 	in->settled = false;
-	status = stand_still(in, away, &still);
-	for (unsigned int i = 0; i < n && !ost_failed(status); i++)
-		status = exchange(&still, hook[i].addr, hook[i].found, hook[i].ours);
-	return go_on(&still, status);
+	status = stand_still(in, away);
+	for (unsigned int i = 0; i < n && !ost_failed(status); i++) {
+		status = exchange(in, hook[i].addr, hook[i].found, hook[i].ours);
+		if (status.code == OST_ERR_STATE)
+			in->record.hooks = i;			/* somebody else's, as the rest of them it is none of ours */
+	}
+	status = go_on(in, status);
+	if (in->record.hooks < n)
+		ost_ignore(tell(in));
+	return status;
 }
 
 /* One that can't be taken out does not keep the others in; it stays in the record. */
@@ -537,20 +614,19 @@ struct ost_status ost_install_unhook(struct ost_install *in, uint32_t away)
 {
 	struct ost_undo_hook *hook = in->record.hook;
 	struct ost_status first = ost_ok(), status;
-	struct still still;
 
 	if (!in->record.hooks)
 		return ost_ok();
-	status = stand_still(in, away, &still);
+	status = stand_still(in, away);
 	for (unsigned int i = in->record.hooks; i-- > 0 && !ost_failed(status);) {
-		struct ost_status one = exchange(&still, hook[i].addr, hook[i].ours, hook[i].found);
+		struct ost_status one = exchange(in, hook[i].addr, hook[i].ours, hook[i].found);
 
 		if (one.code == OST_ERR_LINK)
 			status = one;
 		else if (ost_failed(one) && !ost_failed(first))
 			first = one;
 	}
-	OST_TRY(go_on(&still, status));
+	OST_TRY(go_on(in, status));
 	OST_TRY(first);
 	in->record.hooks = 0;
 	return tell(in);
@@ -609,7 +685,6 @@ static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, b
 
 	*ret = false;
 	for (unsigned int i = 0; i < LOOKS_FOR_QUIET && !*ret; i++) {
-		struct still still = { .in = in };
 		struct ost_status status = ost_cores_stop_all(&in->cores, away);
 		uint32_t idle = 0;
 
@@ -623,7 +698,7 @@ static struct ost_status look_for_quiet(struct ost_install *in, uint32_t away, b
 			quiet |= seen != BUSY ? 1u << k : 0;
 			idle |= seen == IDLE ? 1u << k : 0;
 		}
-		OST_TRY(go_on(&still, status));
+		OST_TRY(go_on(in, status));
 		*ret = (in->config.symbols.preemptible ? idle : quiet) == all;
 	}
 	in->facts.halts += in->cores.halts - halts;
@@ -643,9 +718,21 @@ struct ost_status ost_install_settle(struct ost_install *in, uint32_t away)
 			"whether a task is still in the tracer's code can't be told while the board is busy: openst_stop tries again");
 	if (!quiet) {
 		OST_TRY(hold(in, true, away));
-		OST_TRY(call(in, in->config.symbols.synchronize, 0, 0, 0, away, "waiting until no task is in the code", &ignored));
+		OST_TRY(call(in, in->config.symbols.synchronize, 0, 0, 0, away, "waiting until no task is in the code",
+			&ignored));
+		OST_TRY(let_go(in, away));
 	}
 	in->settled = true;
+	return ost_ok();
+}
+
+/* It stands where it has come back to: what it brings is ours to know before its registers are its own again. */
+static struct ost_status end_borrowing(struct ost_install *in, struct ost_core *core, uint64_t mask, const uint64_t *reg)
+{
+	take_result(in, core->reg[0]);
+	OST_TRY(tell(in));
+	OST_TRY(core->ops->set(core, mask, reg));
+	in->record.borrowed = OST_UNDO_NOT_BORROWED;
 	return ost_ok();
 }
 
@@ -655,30 +742,26 @@ static struct ost_status give_back(struct ost_install *in, uint32_t away)
 	uint64_t reg[OST_CORE_REGS] = { 0 }, mask = in->layout.isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7;
 	struct ost_status status = ost_ok();
 	struct ost_core *core;
-	struct still still;
 
 	memcpy(reg, in->record.reg, 31 * sizeof(reg[0]));
 	reg[OST_CORE_PC] = in->record.reg[OST_UNDO_PC];
 	reg[OST_CORE_PSR] = in->record.reg[OST_UNDO_PSR];
 	mask |= OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR);
 	for (unsigned int i = 0; i < STOPS_FOR_SPIN && in->record.borrowed; i++) {
-		status = stand_still(in, away, &still);
+		status = stand_still(in, away);
 		if (!ost_failed(status) && ost_cores_at(&in->cores, spin_addr(in), &core)) {
-			status = core->ops->set(core, mask, reg);
-			in->record.borrowed = ost_failed(status);
+			status = end_borrowing(in, core, mask, reg);
 		}
-		OST_TRY(go_on(&still, status));
+		OST_TRY(go_on(in, status));
 		report(in, "looking for a task that a tracer has borrowed");
 	}
 	/* Killed before it was sent off, or after it was given back: then it runs as it should. */
-	in->record.borrowed = 0;
+	in->record.borrowed = OST_UNDO_NOT_BORROWED;
 	return tell(in);
 }
 
 static struct ost_status free_code(struct ost_install *in, uint32_t away)
 {
-	uint64_t ignored;
-
 	if (in->record.code_len) {
 		OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->record.code, in->record.code_len));
 		OST_TRY(ost_patch_clear(&in->patch, in->record.code, in->record.code_len));
@@ -688,31 +771,25 @@ static struct ost_status free_code(struct ost_install *in, uint32_t away)
 	}
 	if (!in->record.module)
 		return ost_ok();
-	OST_TRY(call(in, in->config.symbols.module_free, in->record.module, 0, 0, away, "giving memory back", &ignored));
-	in->record.module = 0;
-	return tell(in);
+	return call_for(in, OST_UNDO_FREES_MODULE, in->config.symbols.module_free, in->record.module, 0, away,
+		"giving memory back");
 }
 
 static struct ost_status free_data(struct ost_install *in, uint32_t away)
 {
-	uint64_t ignored;
-
 	if (!in->record.data)
 		return ost_ok();
-	OST_TRY(call(in, in->config.symbols.release, in->record.data, in->record.data_len, 0, away, "giving memory back",
-		&ignored));
-	in->record.data = 0;
-	return tell(in);
+	return call_for(in, OST_UNDO_FREES_DATA, in->config.symbols.release, in->record.data, in->record.data_len, away,
+		"giving memory back");
 }
 
 static struct ost_status erase_record(struct ost_install *in, uint32_t away)
 {
-	struct still still;
-	struct ost_status status = stand_still(in, away, &still);
+	struct ost_status status = stand_still(in, away);
 
 	if (!ost_failed(status))
-		status = write_still(&still, record_addr(in), NULL, OST_UNDO_SPACE);
-	OST_TRY(go_on(&still, status));
+		status = write_still(in, record_addr(in), NULL, OST_UNDO_SPACE);
+	OST_TRY(go_on(in, status));
 	in->recorded = false;
 	return ost_ok();
 }
@@ -721,8 +798,13 @@ struct ost_status ost_install_undo(struct ost_install *in, uint32_t away)
 {
 	struct ost_status status = ost_ok();
 
+	OST_TRY(go_on(in, ost_ok()));
+	if (in->catching && !in->recorded)
+		return let_go(in, away);
 	if (!in->recorded)
 		return ost_ok();
+	if (!in->told)
+		OST_TRY(tell(in));
 	if (in->record.borrowed && !in->call)
 		OST_TRY(give_back(in, away));
 	OST_TRY(ost_install_unhook(in, away));
@@ -793,7 +875,7 @@ struct ost_status ost_install_adopt(struct ost_install *in, const struct ost_und
 	if (record->data)
 		OST_TRY(ost_vm_translate(in->config.vm, record->data, &map));
 	in->record = *record;
-	in->recorded = true;
+	in->recorded = in->told = true;
 	in->settled = false;
 	in->facts = (struct ost_install_facts){
 		.data = record->data, .data_len = record->data_len, .data_pa = map.pa + (record->data - map.va),
@@ -803,13 +885,14 @@ struct ost_status ost_install_adopt(struct ost_install *in, const struct ost_und
 
 void ost_install_forget(struct ost_install *in)
 {
-	in->recorded = false;
+	in->recorded = in->catching = false;
+	in->exchanged = 0;
 	in->record = (struct ost_undo_record){ 0 };
 }
 
 bool ost_install_present(const struct ost_install *in)
 {
-	return in && in->recorded;
+	return in && (in->recorded || in->catching);
 }
 
 const struct ost_install_facts *ost_install_facts(const struct ost_install *in)

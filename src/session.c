@@ -583,6 +583,11 @@ struct ost_status ost_session_stop(struct ost_session *s, uint32_t away)
 	if (s->inkernel)
 		stopped = ost_inkernel_stop(s->inkernel, away);
 	s->running = false;
+	/* What is still in the ring goes to the output when this is repeated. */
+	if (ost_failed(stopped) && s->inkernel && s->writer) {
+		ost_ignore(ost_writer_flush(s->writer));
+		return stopped;
+	}
 	closed = close_output(s);
 	if (ost_failed(stopped))
 		return stopped;		/* the tracer still knows what to put back */

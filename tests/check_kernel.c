@@ -820,6 +820,17 @@ START_TEST(what_is_no_record)
 		((uint8_t *)record_at(image))[i] ^= 0x10;
 		is_left(image, false);
 	}
+	/* a hook where no code is, or none can be */
+	other = record;
+	other.hook[1].addr = 0x1000;
+	put_record(image, &other);
+	is_left(image, false);
+	other.hook[1].addr = record.hook[1].addr + 2;
+	put_record(image, &other);
+	is_left(image, false);
+	other.hook[1].addr = image_va(image, IMAGE_RODATA) - OST_UNDO_SPACE;
+	put_record(image, &other);
+	is_left(image, false);
 	/* nothing but a record is one, too */
 	record.hooks = 0;
 	put_record(image, &record);
@@ -923,7 +934,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_broken_link_is_reported, 0, 4);
 	tcase_add_loop_test(tc, a_broken_link_is_reported, FIRST64, FIRST64 + 4);
 	tcase_add_loop_test(tc, random_memory, 0, 5 * n);
-	tcase_set_timeout(cache, 60);
+	tcase_set_timeout(cache, 300);
 	tcase_add_checked_fixture(cache, clear_cache, clear_cache);
 	tcase_add_loop_test(cache, the_second_time_is_cheap, 0, n);
 	tcase_add_loop_test(cache, a_slide_does_not_matter, 0, 2);

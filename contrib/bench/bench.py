@@ -102,7 +102,7 @@ def per_call(figures, name, spent, calls):
 # their names, and gdb's word for the architecture.
 Stock = collections.namedtuple("Stock", "symbol registers architecture")
 STOCK = {
-    "arm": Stock("local_restart", ["r%d" % i for i in range(8)], "armv7"),
+    "armhf": Stock("local_restart", ["r%d" % i for i in range(8)], "armv7"),
     "arm64": Stock("do_el0_svc", ["x%d" % i for i in (0, 1, 2, 3, 4, 5, 8, 30)], "aarch64"),
 }
 # On Armv8 a step does not get off a breakpoint, which is removed for it, and returns before it is done.
@@ -119,7 +119,7 @@ TCL_LOOP = """proc bench {addr hits} {
 	rbp $addr
 	resume
 }"""
-STEP = {"arm": "step", "arm64": "rbp $addr; step; wait_halt 1000; bp $addr 4 hw"}
+STEP = {"armhf": "step", "arm64": "rbp $addr; step; wait_halt 1000; bp $addr 4 hw"}
 
 
 def stock_tcl(figures, board):

@@ -215,10 +215,19 @@ static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
 	return status;
 }
 
-static bool is_record(const struct ost_undo_record *record)
+static bool is_record(const struct ost_layout *l, const struct ost_undo_record *record)
 {
-	return record->magic == OST_UNDO_MAGIC && record->version == OST_UNDO_VERSION &&
-		record->hooks <= OST_UNDO_HOOKS && record->sum == ost_undo_sum(record);
+	if (record->magic != OST_UNDO_MAGIC || record->version != OST_UNDO_VERSION || record->hooks > OST_UNDO_HOOKS ||
+			record->sum != ost_undo_sum(record)) {
+		return false;
+	}
+	for (unsigned int i = 0; i < record->hooks; i++) {
+		uint64_t addr = record->hook[i].addr;
+		if (addr < l->text_start || addr > l->text_end - OST_UNDO_SPACE - 4 || (addr & 3)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* What a tracer has left stands at the end of the text. */
@@ -235,7 +244,7 @@ static struct ost_status find_leftover(struct ost_kernel *k)
 		return ost_ok();
 	}
 	OST_TRY(ost_mem_read(&k->live.mem, at, &record, sizeof(record)));
-	if (!is_record(&record)) {
+	if (!is_record(&k->layout, &record)) {
 		return ost_ok();
 	}
 	for (unsigned int i = 0; i < record.hooks; i++) {

@@ -108,7 +108,7 @@ static struct ost_status await(struct ost_install *in, enum ost_call_state state
 		if (now(in) > deadline)
 			return ost_failed(status) ? status : ost_error(OST_ERR_STATE,
 				state == OST_CALL_HELD ?
-				"no task has made a system call for 10 s: let the board do something, then try again" :
+				"for 10 s no core has come to where the kernel can be called: let the board do something, then try again" :
 				"a function of the kernel that was called has not returned for 60 s: openst_stop tries again");
 		report(in, what);
 	}

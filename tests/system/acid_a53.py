@@ -285,7 +285,8 @@ def aarch32(board, ocd):
     check(seen >= 5, "%d halts in AArch32 at EL0" % seen)
     check(all(0x10000 <= p < 1 << 32 for p in places), "DLR was %s" % [hex(p) for p in places])
     ocd.command("targets virt.cpu0; poll on")
-    board.console.command("while [ $(wc -l < /tmp/good) -lt 3 ]; do sleep 1; done; kill $p; [ ! -e /tmp/bad ]")
+    board.console.command("while [ $(wc -l < /tmp/good) -lt 3 ]; do sleep 1; done; kill $p; "
+                          "while grep -qsx exact /proc/[0-9]*/comm; do sleep 1; done; [ ! -e /tmp/bad ]")
     ok("%d halts of a 32-bit program that goes on unharmed" % seen)
 
 

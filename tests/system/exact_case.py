@@ -45,7 +45,8 @@ def trace(board, ocd, file, compat, mode="external"):
     return board.console.command("cat /tmp/expect", 120), traced, status, stopped
 
 
-def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False, mode="external"):
+def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False, mode="external", prepare=None):
+    """prepare(board, ocd): what is done before the kernel is looked at. Returns the status before the end."""
     if swd:
         rig.needs_swd()
     folder = rig.Folder()
@@ -53,6 +54,8 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False, 
     rig.say(board.banner)
     ocd = rig.OpenOcd(board, batch=batch, swd=swd)
     inkernel.needs(ocd, mode)
+    if prepare:
+        prepare(board, ocd)
     kernel = inkernel.Kernel(board, ocd)
     expected, traced, status, (failed, said) = trace(board, ocd, folder("trace.txt"), compat, mode)
     title = "%s-%s-smp%d%s%s%s" % (name, board.guest, smp, "-compat" if compat else "", "-swd" if swd else "",
@@ -71,6 +74,7 @@ def main(name, smp, *options, guest=None, compat=False, batch=False, swd=False, 
     if ocd.shutdown() != 0:
         raise rig.Failure("openocd's exit status is not 0")
     board.console.command("true")
+    return status
 
 
 def by_hand():

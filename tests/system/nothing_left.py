@@ -4,6 +4,7 @@
 
 import re
 import signal
+import time
 
 import rig
 
@@ -17,7 +18,14 @@ def ranges(ocd):
 
 
 def hashes(board, where):
-    return {name: board.hash(*span) for name, span in where.items()}
+    """A core that is in user mode may have no more of the kernel mapped than its way in (KPTI): look again."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return {name: board.hash(*span) for name, span in where.items()}
+        except rig.Failure as err:
+            if "not mapped" not in str(err) or time.monotonic() > deadline:
+                raise
 
 
 def check_same(board, where, before, when):

@@ -15,7 +15,6 @@
 #define WAIT_FIRST_NS (1 * S)			/* the same before an interrupt will do */
 #define WAIT_FUNCTION_NS (60 * S)		/* for a function to return: RCU takes its time */
 #define STOPS_FOR_KERNEL 500u			/* of all cores, until one of them is in the kernel */
-#define STOPS_FOR_SPIN 200u
 #define LOOKS_FOR_QUIET 100u
 
 /*
@@ -740,18 +739,18 @@ static struct ost_status end_borrowing(struct ost_install *in, struct ost_core *
 static struct ost_status give_back(struct ost_install *in, uint32_t away)
 {
 	uint64_t reg[OST_CORE_REGS] = { 0 }, mask = in->layout.isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7;
-	struct ost_status status = ost_ok();
+	uint64_t deadline = now(in) + WAIT_FUNCTION_NS;
+	struct ost_status status;
 	struct ost_core *core;
 
 	memcpy(reg, in->record.reg, 31 * sizeof(reg[0]));
 	reg[OST_CORE_PC] = in->record.reg[OST_UNDO_PC];
 	reg[OST_CORE_PSR] = in->record.reg[OST_UNDO_PSR];
 	mask |= OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR);
-	for (unsigned int i = 0; i < STOPS_FOR_SPIN && in->record.borrowed; i++) {
+	while (in->record.borrowed && now(in) < deadline) {
 		status = stand_still(in, away);
-		if (!ost_failed(status) && ost_cores_at(&in->cores, spin_addr(in), &core)) {
+		if (!ost_failed(status) && ost_cores_at(&in->cores, spin_addr(in), &core))
 			status = end_borrowing(in, core, mask, reg);
-		}
 		OST_TRY(go_on(in, status));
 		report(in, "looking for a task that a tracer has borrowed");
 	}

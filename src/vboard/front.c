@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,14 @@ void vb_front_close(struct vb_front *front)
 		unlink(front->path);
 }
 
+static bool has_left(const struct vb_front *front)
+{
+	struct pollfd client = { .fd = front->fd, .events = POLLRDHUP };
+
+	return front->fd >= 0 && poll(&client, 1, 0) > 0;
+}
+
+/* One client at a time; what one that has gone had sent is still done before the next one. */
 void vb_front_accept(struct vb_front *front)
 {
 	int one = 1;
@@ -120,6 +129,8 @@ void vb_front_accept(struct vb_front *front)
 
 	if (fd < 0)
 		return;
+	while (has_left(front))
+		vb_front_serve(front);
 	if (front->fd >= 0) {
 		close(fd);
 		return;

@@ -23,6 +23,7 @@
 #include <target/target.h>
 
 #include "ocd/commands.h"
+#include "ocd/leftover.h"
 
 int __real_util_init(struct command_context *cmd_ctx);
 int __wrap_util_init(struct command_context *cmd_ctx);
@@ -78,6 +79,9 @@ int __wrap_util_init(struct command_context *cmd_ctx)
 	if (retval != ERROR_OK)
 		return retval;
 	add_script_dirs();
+	retval = ost_leftover_watch();
+	if (retval != ERROR_OK)
+		return retval;
 	return register_commands(cmd_ctx, NULL, ost_command_handlers);
 }
 

@@ -70,13 +70,10 @@ class Kernel:
     def __init__(self, board, ocd):
         self.board = board
         self.where = nothing_left.ranges(ocd)
-        self.before = self.hashes()
-
-    def hashes(self):
-        return nothing_left.hashes(self.board, self.where)
+        self.before = nothing_left.hashes(board, self.where)
 
     def changed(self):
-        now = self.hashes()
+        now = nothing_left.hashes(self.board, self.where)
         return [name for name in now if now[name] != self.before[name]]
 
     def check(self, when):

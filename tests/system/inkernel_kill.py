@@ -6,7 +6,6 @@ takes out what was left: told to by openst_recover, or because it is to trace it
 usage: inkernel_kill.py [BOARD] [--mode external]
 """
 
-import signal
 import time
 
 import inkernel
@@ -53,8 +52,7 @@ def one(board, mode, kernel, log, clean):
     ocd = tracing(board, mode, "killed")
     if mode == "in-kernel" and not kernel.changed():
         raise rig.Failure("while tracing the kernel's text is unchanged: the check checks nothing")
-    ocd.process.signal(signal.SIGKILL)
-    ocd.process.wait(10)
+    ocd.kill()
     if mode == "in-kernel":
         goes_on(board, load, log)
     ocd = clean(board, mode)

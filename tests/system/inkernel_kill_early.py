@@ -6,7 +6,6 @@ halted are resumed, as a user would; then openst_recover takes out what there is
 usage: inkernel_kill_early.py [BOARD [TIMES]]
 """
 
-import signal
 import time
 
 import inkernel
@@ -28,8 +27,7 @@ def kill_in(board, command, delay, before=None):
         ocd.command(before, 120)
     ocd.port.send(command.encode() + b"\x1a")
     time.sleep(delay)
-    ocd.process.signal(signal.SIGKILL)
-    ocd.process.wait(10)
+    ocd.kill()
 
 
 def recover(board, kernel, log, when):

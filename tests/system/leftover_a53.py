@@ -3,8 +3,6 @@
 """OpenOCD is killed when it has put a word into DTRRX and not yet had it fetched. Stock OpenOCD 0.12 crashes when it attaches
 to such a core; OpenST's discards the word, and the guest goes on as if nothing had been."""
 
-import signal
-
 import rig
 from acid import APB, check, ok
 
@@ -20,8 +18,7 @@ def main():
         # halted by hand: a halt that OpenOCD knows of uses registers, which die with it
         ocd.command("poll off; virt.apb write_memory 0x%x 32 1; virt.apb write_memory 0x%x 32 {0x1234}" % (APPPULSE, DTRRX))
         check(int(ocd.command("virt.apb read_memory 0x%x 32 1" % EDSCR), 0) & RXFULL, "no word is left")
-        ocd.process.signal(signal.SIGKILL)
-        ocd.process.wait(10)
+        ocd.kill()
         ocd = rig.OpenOcd(board, name="after", batch=True)
         ocd.command("halt; wait_halt 5000")
         check("is discarded" in ocd.process.output(), "nothing is said of a word that was left")

@@ -100,8 +100,7 @@ def killed(board):
     """After SIGKILL things are left: the next attach recognises them and takes them away."""
     ocd = rig.OpenOcd(board, name="killed")
     tracing(board, ocd)
-    ocd.process.signal(signal.SIGKILL)
-    ocd.process.wait(10)
+    ocd.kill()
     ocd = rig.OpenOcd(board, name="after-killed")
     start(ocd)
     board.console.finish(120)

@@ -463,6 +463,11 @@ class OpenOcd:
         self.port.close()
         return status
 
+    def kill(self):
+        """End it so that it can put nothing in order."""
+        self.process.signal(signal.SIGKILL)
+        self.process.wait(10)
+
     def close(self):
         self.process.close()
 

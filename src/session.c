@@ -177,9 +177,12 @@ struct ost_status ost_session_attach(struct ost_session *s)
 }
 
 /* Where a tracer's breakpoint stops a core: at a syscall's way, or where a function that it called returns to. */
-static bool is_point(const struct ost_layout *layout, uint64_t pc)
+static bool is_point(const struct ost_kernel *kernel, uint64_t pc)
 {
-	if (pc == layout->text_end - OST_UNDO_SPACE + offsetof(struct ost_undo_record, spin))
+	const struct ost_undo_record *left = ost_kernel_leftover(kernel);
+	const struct ost_layout *layout = ost_kernel_layout(kernel);
+
+	if (left && pc == left->home + offsetof(struct ost_undo_record, spin))
 		return true;
 	for (unsigned int i = 0; i < layout->points; i++) {
 		if (layout->point[i].addr == pc)
@@ -195,7 +198,7 @@ struct ost_status ost_session_clean(struct ost_session *s, uint32_t away, unsign
 
 	*ret_stranded = 0;
 	for (unsigned int i = 0; s->kernel && i < s->host.target->cores; i++) {
-		if (s->host.stopped_at(s->host.ctx, i, &pc) && is_point(ost_kernel_layout(s->kernel), pc))
+		if (s->host.stopped_at(s->host.ctx, i, &pc) && is_point(s->kernel, pc))
 			*ret_stranded |= 1u << i;
 	}
 	return ost_external_clean(s->host.target, away, ret_found);

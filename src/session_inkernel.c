@@ -87,12 +87,19 @@ static uint32_t smallest_line(const struct ost_session_cores *cores)
 	return line < 16 ? 16 : line;
 }
 
+static struct ost_status find_holes(void *kernel, struct ost_hole ret[OST_MAX_HOLES], unsigned int *ret_n)
+{
+	return ost_kernel_holes(kernel, ret, ret_n);
+}
+
 struct ost_status ost_session_install(struct ost_kernel *kernel, const struct ost_session_cores *cores,
 		struct ost_install_config *config)
 {
 	config->vm = ost_kernel_memory(kernel);
 	config->layout = ost_kernel_layout(kernel);
 	config->line = smallest_line(cores);
+	config->kernel = kernel;
+	config->holes = find_holes;
 	return look_up_all(kernel, &config->symbols);
 }
 

@@ -64,6 +64,7 @@ static struct ost_install_config config;
 static struct ost_install *install;
 static struct ost_undo_hook hook[2];
 static uint32_t code[CODE_LEN / 4];
+static const uint32_t part_len[OST_UNDO_PARTS] = { 0x1c0, CODE_LEN - 0x1c0 };
 
 static struct kernel {
 	bool no_tasks, interrupts;		/* nobody makes a system call; interrupts come */
@@ -77,6 +78,8 @@ static struct kernel {
 	unsigned int calls[FUNCTIONS];
 	bool in_code[2];			/* somebody may be in the tracer's code there */
 	unsigned int shots;			/* operations of the target until the tracer is killed; 0: it is not */
+	unsigned int words;			/* that it still writes in that one */
+	uint64_t home;				/* where the record is to be */
 	bool careless;				/* somebody else's change is not a fault */
 	void (*wrote)(uint64_t addr);
 } kernel;
@@ -118,18 +121,20 @@ static bool within(uint64_t addr, uint64_t start, uint64_t len)
 
 /* ---- the record in the target ---- */
 
+/* magic is 0 where there is none, or a damaged one. */
 static struct ost_undo_record record_there(void)
 {
 	struct ost_undo_record record;
 
-	memcpy(&record, bytes_at(RECORD), sizeof(record));
+	if (!ost_undo_unpack(bytes_at(kernel.home), &record))
+		record.magic = 0;
+	record.home = kernel.home;
 	return record;
 }
 
 static bool is_valid(const struct ost_undo_record *record)
 {
-	return record->magic == OST_UNDO_MAGIC && record->version == OST_UNDO_VERSION && record->hooks <= OST_UNDO_HOOKS
-		&& record->sum == ost_undo_sum(record);
+	return record->magic;
 }
 
 static bool all_halted(void)
@@ -155,7 +160,7 @@ static void check_write(uint64_t addr, uint32_t val)
 
 	if (kernel.wrote)
 		kernel.wrote(addr);
-	if (within(addr, PHYS(RECORD), OST_UNDO_SPACE))
+	if (within(addr, PHYS(kernel.home), OST_UNDO_SPACE))
 		return;
 	record = record_there();
 	REQUIRE_MSG(is_valid(&record), "%#llx is written without a record", (unsigned long long)addr);
@@ -171,9 +176,20 @@ static void check_write(uint64_t addr, uint32_t val)
 			return;
 		}
 	}
-	REQUIRE_MSG(within(addr, PHYS(record.code), record.code_len), "%#llx is written", (unsigned long long)addr);
+	REQUIRE_MSG(within(addr, PHYS(record.code[0]), record.code_len[0]) ||
+		within(addr, PHYS(record.code[1]), record.code_len[1]), "%#llx is written", (unsigned long long)addr);
 	REQUIRE(val || !(kernel.in_code[0] || kernel.in_code[1]));
 	REQUIRE(val || !(is_hooked(0) || is_hooked(1)));
+}
+
+/* In a row, or in parts. */
+static void check_code(const struct ost_undo_record *record)
+{
+	uint64_t first = record->module ? record->module : record->code[0];
+	uint64_t second = record->code_len[1] ? record->code[1] : first + part_len[0];
+
+	REQUIRE(!memcmp(bytes_at(first), code, part_len[0]));
+	REQUIRE(!memcmp(bytes_at(second), (uint8_t *)code + part_len[0], part_len[1]));
 }
 
 /* As long as a hook is in. */
@@ -189,7 +205,7 @@ static void check_hooks(void)
 		REQUIRE(record.hooks > i);
 		REQUIRE(!memcmp(&record.hook[i], &hook[i], sizeof(hook[i])));
 		REQUIRE(kernel.data_len != 0);
-		REQUIRE(!memcmp(bytes_at(record.module ? record.module : record.code), code, sizeof(code)));
+		check_code(&record);
 	}
 }
 
@@ -351,10 +367,26 @@ static void count_shot(void)
 		longjmp(killed, 1);
 }
 
+/* Killed on the way: what is written is there up to some word. */
+static void write_in_part(void)
+{
+	unsigned int n = 0;
+
+	while (n < kernel.words && n < fake.ops && IS_WRITE(&fake.op[n])) {
+		check_write(fake.op[n].off, fake.op[n].val);
+		n++;
+	}
+	fake.ops = n;
+	if (n)
+		good(fake_ops->flush(&fake));
+}
+
 static struct ost_status kernel_flush(void *ctx)
 {
 	struct ost_status status;
 
+	if (kernel.shots == 1)
+		write_in_part();
 	count_shot();
 	for (unsigned int i = 0; i < fake.ops; i++) {
 		if (IS_WRITE(&fake.op[i]))
@@ -457,6 +489,7 @@ static void setup(void)
 	memset(hook, 0, sizeof(hook));
 	kernel.rest[1] = IN_USER;
 	kernel.rest[3] = IDLE;
+	kernel.home = RECORD;
 	for (unsigned int i = 0; i < CODE_LEN / 4; i++)
 		code[i] = 0x1234567 * (i + 1);
 	FAKE(init)(&fake, 2);
@@ -514,14 +547,14 @@ static void remake(void)
 
 static void make_hooks(void)
 {
-	uint64_t at = ost_install_facts(install)->code;
+	uint64_t at = ost_install_facts(install)->code[0];
 
 	for (unsigned int i = 0; i < 2; i++) {
 		uint64_t addr = i ? PLACE : OTHER_PLACE, way = at + 64 * i;
 
 		hook[i] = (struct ost_undo_hook){ .addr = addr, .found = FIRST_INSN };
 #ifndef CALL_V7
-		if (ost_install_facts(install)->module)
+		if (ost_install_facts(install)->where == OST_INSTALL_IN_MODULE_SPACE)
 			good(ost_install_veneer(install, way, &way));
 #endif
 		good(ost_displace_branch(fake.target.isa, addr, way, &hook[i].ours));
@@ -532,10 +565,10 @@ static struct ost_status put_in(void)
 {
 	static const uint32_t words[] = { 0x11223344, 0x55667788, 0 };
 
-	OST_TRY(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
+	OST_TRY(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	OST_TRY(ost_install_data(install, 0, words, sizeof(words)));
 	make_hooks();
-	OST_TRY(ost_install_code(install, code, CODE_LEN, 0));
+	OST_TRY(ost_install_code(install, code, 0));
 	return ost_install_hook(install, hook, 2, 0);
 }
 
@@ -582,7 +615,7 @@ static void check_free(void)
 		const struct FAKE(page) *page = &fake.page[i];
 
 		for (unsigned int n = 0; n < LINES && !is_lent(page); n++)
-			REQUIRE(!(page->line[n] & ~(EXCHANGED | DIRTY)) || (killed_once && page->va + n * LINE >= RECORD));
+			REQUIRE(!(page->line[n] & ~(EXCHANGED | DIRTY)) || killed_once);
 		if (!is_lent(page))
 			ck_assert_mem_eq(page->bytes, before[i].bytes, PAGE_LEN);
 	}
@@ -602,9 +635,10 @@ START_TEST(puts_in_and_takes_out)
 
 	if (_i)
 		keep_in_caches(CODE);
-	good(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
-	ck_assert_uint_eq(facts->code, CODE);
-	ck_assert(!facts->module);
+	good(ost_install_prepare(install, part_len, DATA_LEN, 0));
+	ck_assert_uint_eq(facts->code[0], CODE);
+	ck_assert_uint_eq(facts->code[1], CODE + part_len[0]);
+	ck_assert_int_eq(facts->where, OST_INSTALL_AT_END);
 	ck_assert_uint_eq(facts->data, PAGES);
 	ck_assert_uint_eq(facts->data_pa, PHYS(PAGES));
 	ck_assert_uint_eq(facts->data_len, DATA_LEN);
@@ -612,7 +646,7 @@ START_TEST(puts_in_and_takes_out)
 	ck_assert_int_eq(facts->coherent, !_i);
 	ck_assert(ost_install_present(install));
 	make_hooks();
-	good(ost_install_code(install, code, CODE_LEN, 0));
+	good(ost_install_code(install, code, 0));
 	good(ost_install_data(install, 8, code, 16));
 	ck_assert_mem_eq(bytes_at(PAGES + 8), code, 16);
 	good(ost_install_hook(install, hook, 2, 0));
@@ -658,15 +692,16 @@ START_TEST(goes_to_module_space)
 	good(put_in());
 	record = record_there();
 	ck_assert_uint_eq(record.module, MODULE);
-	ck_assert_uint_eq(record.code_len, 0);
-	ck_assert(ost_install_facts(install)->module);
-	ck_assert_uint_eq(ost_install_facts(install)->code, MODULE);
+	ck_assert_uint_eq(record.code_len[0] + record.code_len[1], 0);
+	ck_assert_int_eq(ost_install_facts(install)->where, OST_INSTALL_IN_MODULE_SPACE);
+	ck_assert_uint_eq(ost_install_facts(install)->code[0], MODULE);
+	ck_assert_uint_eq(ost_install_facts(install)->code[1], MODULE + part_len[0]);
 	ck_assert_uint_eq(kernel.module_len, PAGE_LEN);
 	ck_assert_uint_eq(kernel.calls[SET_MEMORY_X], !(_i & 4));
 #ifndef CALL_V7
 	for (unsigned int i = 0; i < 2; i++) {
 		ost_displace_veneer(MODULE + 64 * i, veneer);
-		ck_assert_mem_eq(bytes_at(RECORD + sizeof(record) + i * sizeof(veneer)), veneer, sizeof(veneer));
+		ck_assert_mem_eq(bytes_at(RECORD + OST_UNDO_LEN + i * sizeof(veneer)), veneer, sizeof(veneer));
 	}
 #else
 	(void)veneer;
@@ -679,14 +714,86 @@ START_TEST(goes_to_module_space)
 }
 END_TEST
 
+static const struct ost_hole holes_there[] = {
+	{ TEXT_START + 0xb04, TEXT_START + 0xd40 },
+	{ TEXT_START + 0xd84, TEXT_START + 0x1000 },
+	{ TEXT_START + 0x200, TEXT_START + 0x604 },
+};
+
+static struct ost_status find_holes(void *n, struct ost_hole ret[OST_MAX_HOLES], unsigned int *ret_n)
+{
+	*ret_n = *(unsigned int *)n;
+	memcpy(ret, holes_there, *ret_n * sizeof(ret[0]));
+	return ost_ok();
+}
+
+/* The first n of them. */
+static void make_holes(unsigned int n)
+{
+	static unsigned int holes;
+
+	holes = n;
+	for (unsigned int i = 0; i < n; i++) {
+		memset(bytes_at(holes_there[i].start), 0, (size_t)(holes_there[i].end - holes_there[i].start));
+		memset(bytes_in(before, holes_there[i].start), 0, (size_t)(holes_there[i].end - holes_there[i].start));
+	}
+	config.kernel = &holes;
+	config.holes = find_holes;
+	remake();
+}
+
+/* Where the end of the text has no room: for the code or not even for the record. */
+START_TEST(goes_to_holes)
+{
+	static const struct {
+		unsigned int holes;
+		WORD taken, home, code[2];
+	} cases[] = {
+		{ 2, RECORD - 4, RECORD, { TEXT_START + 0xb80, TEXT_START + 0xec0 } },
+		{ 3, RECORD - 4, RECORD, { TEXT_START + 0x300, TEXT_START + 0x4c0 } },
+		{ 3, RECORD, TEXT_START + 0xb40, { TEXT_START + 0x300, TEXT_START + 0x4c0 } },
+		{ 3, RECORD + 511, TEXT_START + 0xb40, { TEXT_START + 0x300, TEXT_START + 0x4c0 } },
+	};
+	const struct ost_install_facts *facts;
+
+	kernel.home = cases[_i].home;
+	make_holes(cases[_i].holes);
+	dirty(cases[_i].taken);
+	good(put_in());
+	facts = ost_install_facts(install);
+	ck_assert_int_eq(facts->where, OST_INSTALL_IN_HOLES);
+	ck_assert_uint_eq(facts->code[0], cases[_i].code[0]);
+	ck_assert_uint_eq(facts->code[1], cases[_i].code[1]);
+	ck_assert(is_hooked(0) && is_hooked(1));
+	look_at_cores(10);
+	good(take_out());
+	ck_assert_uint_eq(kernel.calls[MODULE_ALLOC], 0);
+	check_found();
+}
+END_TEST
+
+/* What is in use is no hole. */
+START_TEST(leaves_holes)
+{
+	make_holes(2);
+	dirty(RECORD - 4);
+	dirty(_i & 1 ? holes_there[_i / 2].start : holes_there[_i / 2].end - 1);
+	good(put_in());
+	ck_assert_int_eq(ost_install_facts(install)->where, OST_INSTALL_IN_MODULE_SPACE);
+	good(take_out());
+	check_found();
+}
+END_TEST
+
 #ifndef CALL_V7
 START_TEST(counts_veneers)
 {
 	uint64_t at, last = 0;
 	unsigned int n = 0;
 
+	good(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	while (!ost_failed(ost_install_veneer(install, MODULE + n, &at))) {
-		ck_assert_uint_ge(at, n ? last + 4 * OST_VENEER_WORDS : RECORD + sizeof(struct ost_undo_record));
+		ck_assert_uint_ge(at, n ? last + 4 * OST_VENEER_WORDS : RECORD + OST_UNDO_LEN);
 		ck_assert_uint_le(at + 4 * OST_VENEER_WORDS, TEXT_END);
 		last = at;
 		n++;
@@ -713,10 +820,10 @@ static void check_untouched(void)
 
 START_TEST(needs_room_for_the_record)
 {
-	static const unsigned int offset[] = { 0, 4, sizeof(struct ost_undo_record) - 1, OST_UNDO_SPACE - 1 };
+	static const unsigned int offset[] = { 0, 4, OST_UNDO_LEN - 1, OST_UNDO_SPACE - 1 };
 
 	dirty(RECORD + offset[_i]);
-	check_refused(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
+	check_refused(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	check_untouched();
 }
 END_TEST
@@ -729,7 +836,7 @@ START_TEST(needs_room_for_code)
 	else
 		config.symbols.module_free = 0;
 	remake();
-	check_refused(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
+	check_refused(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	check_untouched();
 }
 END_TEST
@@ -761,7 +868,7 @@ START_TEST(has_no_memory)
 		dirty(RECORD - 4);
 	kernel.no_memory = !_i;
 	kernel.no_module_memory = _i;
-	status = ost_install_prepare(install, CODE_LEN, DATA_LEN, 0);
+	status = ost_install_prepare(install, part_len, DATA_LEN, 0);
 	ck_assert_int_eq(status.code, OST_ERR_LIMIT);
 	ck_assert_uint_eq(!!kernel.data_len, _i);
 	ck_assert(ost_install_present(install));
@@ -801,7 +908,7 @@ START_TEST(nobody_comes)
 	struct ost_status status;
 
 	kernel.no_tasks = true;
-	status = ost_install_prepare(install, CODE_LEN, DATA_LEN, 0);
+	status = ost_install_prepare(install, part_len, DATA_LEN, 0);
 	ck_assert_int_eq(status.code, OST_ERR_STATE);
 	ck_assert_ptr_nonnull(strstr(status.text, "10 s"));
 	ck_assert(!ost_install_present(install));
@@ -826,9 +933,9 @@ START_TEST(finds_others_at_hooking)
 {
 	uint64_t addr = _i ? PLACE : OTHER_PLACE;
 
-	good(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
+	good(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	make_hooks();
-	good(ost_install_code(install, code, CODE_LEN, 0));
+	good(ost_install_code(install, code, 0));
 	FAKE(write32)(&fake, (WORD)addr, NOP);
 	memcpy(before, fake.page, sizeof(before));
 	memset(bytes_in(before, CODE), 0, TEXT_END - CODE);
@@ -897,7 +1004,7 @@ START_TEST(counts_hooks)
 {
 	struct ost_undo_hook many[OST_UNDO_HOOKS + 1] = { { 0 } };
 
-	good(ost_install_prepare(install, CODE_LEN, DATA_LEN, 0));
+	good(ost_install_prepare(install, part_len, DATA_LEN, 0));
 	ck_assert_int_eq(ost_install_hook(install, many, OST_UNDO_HOOKS + 1, 0).code, OST_ERR_LIMIT);
 	good(ost_install_undo(install, 0));
 	check_found();
@@ -999,6 +1106,8 @@ START_TEST(adopts)
 	good(ost_install_adopt(install, &record));
 	ck_assert(ost_install_present(install));
 	ck_assert_mem_eq(ost_install_record(install), &record, sizeof(record));
+	ck_assert_uint_eq(record.code[0], CODE);
+	ck_assert_uint_eq(record.code_len[0], CODE_LEN);
 	ck_assert_uint_eq(facts->data, PAGES);
 	ck_assert_uint_eq(facts->data_pa, PHYS(PAGES));
 	ck_assert_uint_eq(facts->data_len, DATA_LEN);
@@ -1054,6 +1163,11 @@ static void prepare_case(unsigned int which)
 		keep_in_caches(RECORD);
 	if (which & 2)
 		dirty(RECORD - 4);
+	if (which % 16 >= 8) {
+		make_holes(3);
+		kernel.home = which & 1 ? TEXT_START + 0xb40 : RECORD;
+		dirty(which & 1 ? RECORD : RECORD - 4);
+	}
 	config.symbols.preemptible = which % 8 == 4;
 	if (which % 8 == 4)
 		remake();
@@ -1153,11 +1267,12 @@ static bool die_at(unsigned int n)
 
 START_TEST(survives_a_tracer)
 {
-	static const unsigned int which[] = { 1, 2, 4 };
+	static const unsigned int which[] = { 1, 2, 4, 8, 9 }, words[] = { 0, 1, 7, 30, 105 };
 	bool more = true;
 
 	for (unsigned int n = 1; more; n++) {
-		prepare_case(which[_i]);
+		prepare_case(which[_i % 5]);
+		kernel.words = words[_i / 5];
 		more = die_at(n);
 		recover(0);
 		check_free();
@@ -1196,6 +1311,8 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, puts_in_and_takes_out, 0, 2);
 	tcase_add_loop_test(tcase, goes_to_module_space, 0, 8);
+	tcase_add_loop_test(tcase, goes_to_holes, 0, 4);
+	tcase_add_loop_test(tcase, leaves_holes, 0, 4);
 #ifndef CALL_V7
 	tcase_add_test(tcase, counts_veneers);
 #endif
@@ -1215,7 +1332,7 @@ int main(void)
 	tcase_add_test(tcase, adopts);
 	tcase_add_loop_test(tcase, survives_the_link, 0, 5);
 	tcase_add_loop_test(tcase, survives_a_long_failure, 0, 3);
-	tcase_add_loop_test(tcase, survives_a_tracer, 0, 3);
+	tcase_add_loop_test(tcase, survives_a_tracer, 0, 25);
 	tcase_add_loop_test(tcase, survives_two_tracers, 0, 12);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -717,10 +717,18 @@ static void *record_at(struct image *image)
 	return image_at(image, IMAGE_RODATA - OST_UNDO_SPACE);
 }
 
+/* Into the space that ends at end. */
+static void put_record_at(struct image *image, struct ost_undo_record *record, uint32_t end)
+{
+	struct ost_undo_record there = { 0 };
+	record->home = image_va(image, end) - OST_UNDO_SPACE;
+	ost_undo_pack(record, &there);
+	memcpy(image_at(image, end - OST_UNDO_SPACE), &there, OST_UNDO_LEN);
+}
+
 static void put_record(struct image *image, struct ost_undo_record *record)
 {
-	record->sum = ost_undo_sum(record);
-	memcpy(record_at(image), record, sizeof(*record));
+	put_record_at(image, record, IMAGE_RODATA);
 }
 
 static void put_hooks(struct image *image, const struct ost_undo_record *record, bool in)
@@ -762,7 +770,9 @@ START_TEST(hooks_are_looked_through)
 		uint32_t insn;
 		ck_assert_uint_eq(ost_kernel_stats(kernel)->from_cache, again);
 		ck_assert_ptr_nonnull(ost_kernel_leftover(kernel));
-		ck_assert_mem_eq(ost_kernel_leftover(kernel), &record, sizeof(record));
+		ck_assert_mem_eq(ost_kernel_leftover(kernel)->hook, record.hook, sizeof(record.hook));
+		ck_assert_uint_eq(ost_kernel_leftover(kernel)->home, record.home);
+		ck_assert_uint_eq(ost_kernel_leftover(kernel)->data, record.data);
 		ck_assert_int_eq(ost_mem_read_u32(&ost_kernel_memory(kernel)->mem, record.hook[0].addr, &insn).code, OST_OK);
 		ck_assert_uint_eq(insn, record.hook[0].ours);
 		put_hooks(image, &record, false);
@@ -796,28 +806,30 @@ static void is_left(struct image *image, bool want)
 /* What is no record is nothing: its hooks, were they looked through, would be seen as the points' instructions. */
 START_TEST(what_is_no_record)
 {
+	static const size_t damaged[] = {
+		0, 3, 4, 5, 6, 7, offsetof(struct ost_undo_record, version), offsetof(struct ost_undo_record, data),
+		offsetof(struct ost_undo_record, data) + 7, offsetof(struct ost_undo_record, data_len),
+	};
 	struct image *image = image_create(&kinds[_i * FIRST64]);
 	struct ost_undo_record record = hooked(image), other;
 	put_hooks(image, &record, false);
 	for (unsigned int i = 0; i < record.hooks; i++) {
 		record.hook[i].found = 0x12345678;
 	}
-	other = record;
-	other.version++;
-	put_record(image, &other);
-	is_left(image, false);
-	other = record;
-	other.magic ^= 1;
-	put_record(image, &other);
-	is_left(image, false);
-	other = record;
-	other.hooks = OST_UNDO_HOOKS + 1;
-	put_record(image, &other);
-	is_left(image, false);
-	/* written in part */
-	for (size_t i = 8; i < sizeof(record); i += 4) {
+	/* damaged where it means something: magic, state, version; the data's address; its length */
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
 		put_record(image, &record);
-		((uint8_t *)record_at(image))[i] ^= 0x10;
+		((uint8_t *)record_at(image))[damaged[i]] ^= 0x10;
+		is_left(image, false);
+	}
+	for (size_t i = 0; i < record.hooks * sizeof(record.hook[0]); i += 4) {
+		put_record(image, &record);
+		((uint8_t *)record_at(image))[offsetof(struct ost_undo_record, hook) + i] ^= 0x10;
+		is_left(image, false);
+	}
+	for (size_t i = 0; i < sizeof(record.reg); i += 4) {
+		put_record(image, &record);
+		((uint8_t *)record_at(image))[offsetof(struct ost_undo_record, reg) + i] ^= 0x10;
 		is_left(image, false);
 	}
 	/* a hook where no code is, or none can be */
@@ -835,6 +847,81 @@ START_TEST(what_is_no_record)
 	record.hooks = 0;
 	put_record(image, &record);
 	is_left(image, true);
+	image_destroy(image);
+}
+END_TEST
+
+static const char *const veneers[] = {
+	"te843419@0001_00000abc_1f0", "te843419@0002_00000abc_10", "Te843418@0001", "te843419@0010_0", "te843419@0011_0",
+	"te843419@0012_0", "te843419@0013_0", "te843419@0014_0", "te843419@0015_0", "te843419@0016_0", NULL,
+};
+#define HOLE_LEN 0x1000u
+
+/* Where the holes behind them end. */
+static uint32_t hole_end(const struct image *image, uint32_t n)
+{
+	uint32_t end = image_name_at(n) + HOLE_LEN;
+	for (uint32_t i = 0; i < image->n; i++) {
+		if (image->addr[i] >= image_name_at(n) + 8) {
+			end = image->addr[i];
+			break;
+		}
+	}
+	return end;
+}
+
+START_TEST(holes_behind_veneers)
+{
+	static const uint32_t found_at[] = { 0, 1, 3, 4, 5, 6, 7, 8 };
+	struct image_options options = kinds[_i];
+	struct ost_hole hole[OST_MAX_HOLES];
+	unsigned int n;
+	options.names = veneers;
+	for (options.alone = 0; options.alone <= HOLE_LEN; options.alone += HOLE_LEN) {
+		struct image *image = image_create(&options);
+		struct ost_kernel_request request = request_for(image);
+		struct ost_kernel *kernel = found(&request);
+		ck_assert_int_eq(ost_kernel_holes(kernel, hole, &n).code, OST_OK);
+		ck_assert_uint_eq(n, options.alone && options.arm64 ? OST_MAX_HOLES : 0);
+		for (unsigned int i = 0; i < n; i++) {
+			uint32_t at = found_at[i];
+			ck_assert_uint_eq(hole[i].start, image_va(image, image_name_at(at)) + 8);
+			ck_assert_uint_eq(hole[i].end, image_va(image, hole_end(image, at)));
+		}
+		ost_kernel_destroy(kernel);
+		image_destroy(image);
+	}
+}
+END_TEST
+
+/* The kernel has something at the end of its text: the record is in a hole. */
+START_TEST(record_in_a_hole)
+{
+	struct image_options options = kinds[_i];
+	options.names = veneers;
+	options.alone = HOLE_LEN;
+	struct image *image = image_create(&options);
+	struct ost_undo_record record = hooked(image);
+	struct ost_kernel_request request = request_for(image);
+	uint32_t end = hole_end(image, 1) & ~63u;
+	request.cache_dir = CACHE;
+	memset(record_at(image), 0, OST_UNDO_SPACE);
+	image_put32(image, IMAGE_RODATA - 4, 0xd503201f);
+	put_record_at(image, &record, end);
+	for (unsigned int again = 0; again < 2; again++) {
+		struct ost_kernel *kernel = found(&request);
+		ck_assert_uint_eq(ost_kernel_stats(kernel)->from_cache, again);
+		ck_assert_ptr_nonnull(ost_kernel_leftover(kernel));
+		ck_assert_uint_eq(ost_kernel_leftover(kernel)->home, record.home);
+		put_hooks(image, &record, false);
+		layout_is_right(image, kernel);
+		put_hooks(image, &record, true);
+		ost_kernel_destroy(kernel);
+	}
+	/* gone, and the end is still the kernel's */
+	put_hooks(image, &record, false);
+	memset(image_at(image, end - OST_UNDO_SPACE), 0, OST_UNDO_SPACE);
+	is_left(image, false);
 	image_destroy(image);
 }
 END_TEST
@@ -946,6 +1033,8 @@ int main(void)
 	tcase_add_loop_test(cache, hooks_are_looked_through, 0, 6);
 	tcase_add_loop_test(cache, hooks_are_looked_through, 7, n);
 	tcase_add_loop_test(cache, what_is_no_record, 0, 2);
+	tcase_add_loop_test(cache, holes_behind_veneers, 0, n);
+	tcase_add_loop_test(cache, record_in_a_hole, FIRST64, n);
 	tcase_add_loop_test(cache, clones_are_not_called, 0, n);
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, cache);

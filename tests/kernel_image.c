@@ -485,6 +485,21 @@ static void add_symbols64(struct image *image)
 	add_symbol(image, IMAGE_TEXT + 0x3f00, "tret_to_user");
 }
 
+uint32_t image_name_at(uint32_t i)
+{
+	return IMAGE_TEXT + 0x10008 + i * 0x10000;
+}
+
+static bool is_kept_free(const struct image *image, uint32_t addr)
+{
+	for (uint32_t i = 0; image->options.names && image->options.names[i]; i++) {
+		if (addr - image_name_at(i) < image->options.alone) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void make_symbols(struct image *image)
 {
 	uint32_t count = image->options.symbols ? image->options.symbols : 12000;
@@ -501,10 +516,12 @@ static void make_symbols(struct image *image)
 			memset(name + strlen(name), 'x', 130);
 			name[149] = 0;
 		}
-		add_symbol(image, IMAGE_TEXT + 0x4000 + i * step, name);
+		if (!is_kept_free(image, IMAGE_TEXT + 0x4000 + i * step)) {
+			add_symbol(image, IMAGE_TEXT + 0x4000 + i * step, name);
+		}
 	}
 	for (uint32_t i = 0; image->options.names && image->options.names[i]; i++) {
-		add_symbol(image, IMAGE_TEXT + 0x10008 + i * 0x10000, image->options.names[i]);
+		add_symbol(image, image_name_at(i), image->options.names[i]);
 	}
 	sort_symbols(image);
 }

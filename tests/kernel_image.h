@@ -65,6 +65,7 @@ struct image_options {
 	bool no_compat;			/* arm64 */
 	unsigned int tasks;		/* 0: 24 */
 	const char *const *names;	/* further symbols, type letter first, far from each other; NULL at the end or for none */
+	uint32_t alone;			/* bytes at each of these before the next symbol; 0: as it comes */
 };
 
 struct image {
@@ -100,6 +101,8 @@ enum {
 struct image *image_create(const struct image_options *options);
 void image_destroy(struct image *image);
 
+/* Where further symbol i is. */
+uint32_t image_name_at(uint32_t i);
 /* The address of a place. */
 uint64_t image_va(const struct image *image, uint32_t place);
 

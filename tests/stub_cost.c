@@ -3,7 +3,7 @@
  * The stub's bytes as they are committed, run on their own instruction set (under QEMU's user emulation): what its hooks
  * write must be what the ring's reader understands, and registers must come back as they were. tests/stub_cost.py counts
  * the instructions between marks. What a program may not do is replaced, one instruction by one: MPIDR, SP_EL0, and on
- * 32 bits the counter. Cross-compiled with -DSTUB_INC of the architecture.
+ * 32 bits the counter. Cross-compiled. On 64 bits its two parts are placed apart.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,20 +13,17 @@
 #include "base/plan_abi.h"
 #include "base/stub_abi.h"
 #include "trace/ring.h"
-
-struct stub_symbol {
-	const char *name;
-	uint32_t off;
-};
-#include STUB_INC
+#include "trace/stub.h"
 
 #define CODE 0x10000000u
+#define SECOND (CODE + 0x4000)	/* the other part of code that has one */
 #define MARKS (CODE + 0x8000)
 #define BACK (CODE + 0x9000)
 #define RING 65536u
 #define KEY 0x5a5a5a5u
 #define PATH "/usr/lib/libexample.1"	/* 20 characters and more */
 #define REGS 31
+#define ISA (sizeof(uintptr_t) == 8 ? OST_ISA_V8 : OST_ISA_V7)
 
 #define CHECK(x) do { if (!(x)) { fprintf(stderr, "stub_cost.c:%d: not so: %s\n", __LINE__, #x); exit(1); } } while (0)
 
@@ -40,9 +37,6 @@ uintptr_t before[REGS + 1], after[REGS + 1], saved_sp;	/* general registers, SP 
 void enter_hook(uintptr_t addr, uintptr_t *regs);
 
 #ifdef __aarch64__
-#define CODE_WORDS stub_arm64_code
-#define SYMBOLS stub_arm64_symbols
-#define CTL STUB_ARM64_CTL
 __asm__(".globl enter_hook, back_here\n"
 	"enter_hook: stp x29, x30, [sp, #-96]!\n stp x19, x20, [sp, #16]\n stp x21, x22, [sp, #32]\n"
 	"stp x23, x24, [sp, #48]\n stp x25, x26, [sp, #64]\n stp x27, x28, [sp, #80]\n"
@@ -58,21 +52,16 @@ __asm__(".globl enter_hook, back_here\n"
 	"adrp x9, saved_sp\n ldr x10, [x9, :lo12:saved_sp]\n mov sp, x10\n"
 	"ldp x19, x20, [sp, #16]\n ldp x21, x22, [sp, #32]\n ldp x23, x24, [sp, #48]\n ldp x25, x26, [sp, #64]\n"
 	"ldp x27, x28, [sp, #80]\n ldp x29, x30, [sp], #96\n ret\n");
-#define HOOK_PREFIX(abi, exit) ((abi) == 1 ? ((exit) ? "exit64" : "entry64") : (exit) ? "exit32" : "entry32")
 #define KEPT(i) ((i) == 0 || (i) >= 19)
 #define SP_AT 31
 static const unsigned int abis[] = { 1, 2 };
 #else
-#define CODE_WORDS stub_arm_code
-#define SYMBOLS stub_arm_symbols
-#define CTL STUB_ARM_CTL
 __asm__(".globl enter_hook, back_here\n .syntax unified\n .arm\n .type enter_hook, %function\n"
 	"enter_hook: push {r4-r11, lr}\n ldr r3, =saved_sp\n str sp, [r3]\n mov r12, r0\n mov lr, r1\n"
 	"ldr sp, [lr, #124]\n ldm lr, {r0-r11}\n bx r12\n"
 	".type back_here, %function\n"
 	"back_here: ldr r12, =after\n stm r12, {r0-r11}\n str sp, [r12, #124]\n ldr r12, =saved_sp\n ldr sp, [r12]\n"
 	"pop {r4-r11, pc}\n .ltorg\n");
-#define HOOK_PREFIX(abi, exit) ((exit) ? "exit" : "entry")
 #define KEPT(i) ((i) <= 11 || (i) == 31)
 #define SP_AT 31
 static const unsigned int abis[] = { 0 };
@@ -107,17 +96,13 @@ static long copy_string(char *dst, uintptr_t addr, long max)
 	return max;
 }
 
-static uint32_t symbol(const char *hook, const char *part)
+static struct ost_stub_hook hook_of(unsigned int abi, int at_exit)
 {
-	char name[64];
+	struct ost_point point = { .kind = at_exit ? OST_POINT_EXIT : OST_POINT_ENTRY, .abi = (enum ost_abi)abi };
+	struct ost_stub_hook hook;
 
-	snprintf(name, sizeof(name), "%s_%s", hook, part);
-	for (size_t i = 0; i < sizeof(SYMBOLS) / sizeof(SYMBOLS[0]); i++) {
-		if (!strcmp(SYMBOLS[i].name, name))
-			return SYMBOLS[i].off;
-	}
-	CHECK(!"a hook of that name");
-	return 0;
+	CHECK(!ost_failed(ost_stub_hook(ISA, &point, &hook)));
+	return hook;
 }
 
 /* ---- the code in its place ---- */
@@ -130,7 +115,7 @@ static void word(uint32_t off, uint32_t v)
 #ifdef __aarch64__
 static void replace_privileged(void)
 {
-	for (uint32_t off = 0; off < sizeof(CODE_WORDS); off += 4) {
+	for (uint32_t off = 0; off < MARKS - CODE; off += 4) {
 		uint32_t w = *(uint32_t *)(uintptr_t)(CODE + off);
 
 		if ((w & ~31u) == 0xd53800a0)
@@ -140,12 +125,12 @@ static void replace_privileged(void)
 	}
 }
 
-static void write_hook(const char *hook)
+static void write_hook(struct ost_stub_hook hook)
 {
-	word(symbol(hook, "frame1"), 0xaa1303eb);	/* mov x11, x19 */
-	word(symbol(hook, "frame2"), 0xaa1303e1);	/* mov x1, x19 */
-	word(symbol(hook, "out"), 0xd503201f);
-	word(symbol(hook, "out") + 4, 0x14000000 | (BACK - CODE - symbol(hook, "out") - 4) / 4);
+	word(hook.first, 0xaa1303eb);	/* mov x11, x19 */
+	word(hook.second, 0xaa1303e1);	/* mov x1, x19 */
+	word(hook.out, 0xd503201f);
+	word(hook.out + 4, 0x14000000 | (BACK - CODE - hook.out - 4) / 4);
 }
 
 static void write_fixed(void)
@@ -160,7 +145,7 @@ static void write_fixed(void)
 /* ARM words, and Thumb ones, which are the same with their halves exchanged. */
 static void replace_privileged(void)
 {
-	for (uint32_t off = 0; off + 4 <= sizeof(CODE_WORDS); off += 2) {
+	for (uint32_t off = 0; off + 4 <= MARKS - CODE; off += 2) {
 		uint16_t *h = (uint16_t *)(uintptr_t)(CODE + off);
 		uint32_t thumb = (uint32_t)h[0] << 16 | h[1], arm = (uint32_t)h[1] << 16 | h[0];
 
@@ -176,12 +161,12 @@ static void replace_privileged(void)
 	}
 }
 
-static void write_hook(const char *hook)
+static void write_hook(struct ost_stub_hook hook)
 {
-	word(symbol(hook, "task1"), 0xe1a0e009);	/* mov lr, r9 */
-	word(symbol(hook, "task2"), 0xe1a03009);	/* mov r3, r9 */
-	word(symbol(hook, "out"), 0xe1a00000);
-	word(symbol(hook, "out") + 4, 0xea000000 | (BACK - CODE - symbol(hook, "out") - 12) / 4);
+	word(hook.first, 0xe1a0e009);	/* mov lr, r9 */
+	word(hook.second, 0xe1a03009);	/* mov r3, r9 */
+	word(hook.out, 0xe1a00000);
+	word(hook.out + 4, 0xea000000 | (BACK - CODE - hook.out - 12) / 4);
 }
 
 static void write_fixed(void)
@@ -197,16 +182,23 @@ static void place(void)
 {
 	void *at = mmap((void *)(uintptr_t)CODE, 0x10000, PROT_READ | PROT_WRITE | PROT_EXEC,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	uint64_t addr = (uintptr_t)ctl;
+	const struct ost_stub_image *image = ost_stub_image(ISA);
+	const uint64_t parts[] = { CODE, SECOND };
+	uint64_t ctl_addr = (uintptr_t)ctl;
+	uint32_t *code = malloc(4 * image->words);
 
 	CHECK(at == (void *)(uintptr_t)CODE);
-	CHECK(sizeof(CODE_WORDS) <= MARKS - CODE);
-	memcpy(at, CODE_WORDS, sizeof(CODE_WORDS));
-	memcpy((uint8_t *)at + CTL, &addr, 8);
+	CHECK(image->part_len[0] <= SECOND - CODE && image->part_len[1] <= MARKS - SECOND);
+	memcpy(code, image->code, 4 * image->words);
+	CHECK(!ost_failed(ost_stub_link(image, parts, code)));
+	memcpy(at, code, image->part_len[0]);
+	memcpy((void *)(uintptr_t)SECOND, (uint8_t *)code + image->part_len[0], image->part_len[1]);
+	memcpy((uint8_t *)at + image->ctl, &ctl_addr, 8);
+	free(code);
 	replace_privileged();
 	for (unsigned int i = 0; i < sizeof(abis) / sizeof(abis[0]); i++) {
-		write_hook(HOOK_PREFIX(abis[i], 0));
-		write_hook(HOOK_PREFIX(abis[i], 1));
+		write_hook(hook_of(abis[i], 0));
+		write_hook(hook_of(abis[i], 1));
 	}
 	write_fixed();
 	__builtin___clear_cache((char *)at, (char *)at + 0x10000);
@@ -275,12 +267,11 @@ static uintptr_t *const pt_regs = stack + 4096 - 64;
 
 static void hook(unsigned int abi, int at_exit, const struct task *task)
 {
-	char way[64];
+	struct ost_stub_hook way;
 
 	for (unsigned int i = 0; i < REGS; i++)
 		before[i] = 0x1000 + i;
 	memcpy(before, pt_regs, 9 * sizeof(before[0]));
-	(void)abi;
 #ifdef __aarch64__
 	before[19] = (uintptr_t)pt_regs;
 	before[28] = (uintptr_t)task;
@@ -289,8 +280,8 @@ static void hook(unsigned int abi, int at_exit, const struct task *task)
 	before[9] = (uintptr_t)task;
 	before[SP_AT] = (uintptr_t)pt_regs - (at_exit ? 8 : 0);
 #endif
-	snprintf(way, sizeof(way), "%s", HOOK_PREFIX(abi, at_exit));
-	enter_hook(CODE + symbol(way, ctl->flags & OST_STUB_ALL ? "slow" : "fast"), before);
+	way = hook_of(abi, at_exit);
+	enter_hook(CODE + (ctl->flags & OST_STUB_ALL ? way.slow : way.fast), before);
 	for (unsigned int i = 0; i <= REGS; i++)
 		CHECK(!KEPT(i) || after[i] == before[i]);
 }

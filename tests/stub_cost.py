@@ -27,9 +27,8 @@ MARKS = 0x10008000
 def compiled(arch, compiler, loaders, folder):
     program = os.path.join(folder, arch)
     done = subprocess.run([compiler, *ARCHES[arch], "-O1", "-static", "-fno-pie", "-no-pie", "-fno-strict-aliasing",
-                           "-I" + os.path.join(TOP, "src"),
-                           '-DSTUB_INC="%s"' % os.path.join(loaders, "stub_%s.inc" % arch),
-                           os.path.join(HERE, "stub_cost.c"), os.path.join(TOP, "src", "trace", "ring.c"),
+                           "-I" + os.path.join(TOP, "src"), "-I" + loaders, os.path.join(HERE, "stub_cost.c"),
+                           *(os.path.join(TOP, "src", "trace", name) for name in ("ring.c", "stub.c", "displace.c")),
                            "-o", program], capture_output=True, text=True)
     if done.returncode:
         sys.exit("stub_cost: %s failed:\n%s" % (compiler, done.stderr))

@@ -28,6 +28,13 @@ struct ost_point {
 	unsigned int frame;		/* arm64: number of the X register that holds pt_regs there; CHILD and arm: 0, not used */
 };
 
+#define OST_MAX_HOLES 8
+
+/* Bytes in the kernel's text that no function has. */
+struct ost_hole {
+	uint64_t start, end;
+};
+
 /* How r9 or SP yields the current task at the points. */
 enum ost_current_kind {
 	OST_CURRENT_R9_TASK,		/* arm: r9 is the task_struct (thread_info in task) */

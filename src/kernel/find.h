@@ -36,6 +36,7 @@ struct ost_flavour {
 	/* The table of handlers that the code at a syscall entry uses; NULL: it has a symbol. */
 	struct ost_status (*call_table)(struct ost_mem *mem, const struct ost_layout *layout, uint64_t entry,
 			uint64_t *ret) OST_CHECK;
+	const char *veneers;		/* how the names of veneers begin that have holes behind them; NULL: there are none */
 };
 
 extern const struct ost_flavour ost_flavour_v7, ost_flavour_v8;

@@ -682,4 +682,5 @@ const struct ost_flavour ost_flavour_v8 = {
 	.points = find_points,
 	.user_regime = user_regime,
 	.call_table = call_table,
+	.veneers = "e843419@",
 };

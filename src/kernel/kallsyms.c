@@ -940,6 +940,38 @@ struct ost_status ost_kallsyms_exact(struct ost_kallsyms *ks, const char *name, 
 	return !ks->map.seqs || status.code == OST_ERR_FORMAT ? search_blocks(ks, is_exactly, name, true, ret) : status;
 }
 
+static struct ost_status each_by_seqs(struct ost_kallsyms *ks, const char *prefix,
+		struct ost_status (*visit)(void *ctx, uint32_t i), void *ctx)
+{
+	char have[NAME_MAX_EXPANDED];
+	uint32_t rank, i;
+	OST_TRY(first_rank(ks, prefix, &rank));
+	for (; rank < ks->map.n; rank++) {
+		OST_TRY(by_rank(ks, rank, have, sizeof(have), &i));
+		if (strncmp(have, prefix, strlen(prefix))) {
+			break;
+		}
+		OST_TRY(visit(ctx, i));
+	}
+	return ost_ok();
+}
+
+struct ost_status ost_kallsyms_each(struct ost_kallsyms *ks, const char *prefix,
+		struct ost_status (*visit)(void *ctx, uint32_t i), void *ctx)
+{
+	char have[NAME_MAX_EXPANDED];
+	if (ks->map.seqs) {
+		return each_by_seqs(ks, prefix, visit, ctx);
+	}
+	for (uint32_t i = 0; i < ks->map.n; i++) {
+		OST_TRY(ost_kallsyms_name(ks, i, have, sizeof(have)));
+		if (!strncmp(have, prefix, strlen(prefix))) {
+			OST_TRY(visit(ctx, i));
+		}
+	}
+	return ost_ok();
+}
+
 const char *ost_kallsyms_layout(const struct ost_kallsyms_map *map)
 {
 	static const char *const text[2][OST_KALLSYMS_KINDS] = {

@@ -93,6 +93,9 @@ struct ost_status ost_kallsyms_near(struct ost_kallsyms *ks, const char *name, u
 struct ost_status ost_kallsyms_exact(struct ost_kallsyms *ks, const char *name, uint32_t *ret) OST_CHECK;
 /* Anywhere: in names read before, by seqs, or through all names. */
 struct ost_status ost_kallsyms_lookup(struct ost_kallsyms *ks, const char *name, uint32_t *ret) OST_CHECK;
+/* Each symbol whose name begins so, until visit() fails: by seqs, or through all names. */
+struct ost_status ost_kallsyms_each(struct ost_kallsyms *ks, const char *prefix,
+		struct ost_status (*visit)(void *ctx, uint32_t i), void *ctx) OST_CHECK;
 
 /* "A", "A+seqs", "B", ... */
 const char *ost_kallsyms_layout(const struct ost_kallsyms_map *map);

@@ -17,6 +17,7 @@
 #define TASK_TRIES 3u
 #define CODE_MAX 0x800u				/* bytes of code around the exits */
 #define BANNER_START "Linux version "
+#define VENEER_BYTES 8u
 
 struct ost_kernel {
 	struct ost_kernel_request request;
@@ -215,48 +216,6 @@ static struct ost_status find_bounds(struct ost_kernel *k, uint64_t target)
 	return status;
 }
 
-static bool is_record(const struct ost_layout *l, const struct ost_undo_record *record)
-{
-	if (record->magic != OST_UNDO_MAGIC || record->version != OST_UNDO_VERSION || record->hooks > OST_UNDO_HOOKS ||
-			record->sum != ost_undo_sum(record)) {
-		return false;
-	}
-	for (unsigned int i = 0; i < record->hooks; i++) {
-		uint64_t addr = record->hook[i].addr;
-		if (addr < l->text_start || addr > l->text_end - OST_UNDO_SPACE - 4 || (addr & 3)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* What a tracer has left stands at the end of the text. */
-static struct ost_status find_leftover(struct ost_kernel *k)
-{
-	struct ost_undo_record record;
-	uint64_t at = k->layout.text_end - OST_UNDO_SPACE;
-	k->left = (struct ost_undo_record){ 0 };
-	if (k->layout.text_end - k->layout.text_start < OST_UNDO_SPACE) {
-		return ost_ok();
-	}
-	OST_TRY(ost_mem_read(&k->live.mem, at, &record, 8));
-	if (record.magic != OST_UNDO_MAGIC) {
-		return ost_ok();
-	}
-	OST_TRY(ost_mem_read(&k->live.mem, at, &record, sizeof(record)));
-	if (!is_record(&k->layout, &record)) {
-		return ost_ok();
-	}
-	for (unsigned int i = 0; i < record.hooks; i++) {
-		struct ost_mapping map;
-		OST_TRY(ost_vm_translate(&k->live, record.hook[i].addr, &map));
-		k->hidden[i].pa = map.pa + (record.hook[i].addr - map.va);
-		ost_put_le32(k->hidden[i].found, record.hook[i].found);
-	}
-	k->left = record;
-	return ost_ok();
-}
-
 static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
 {
 	const struct ost_layout *l = &k->layout;
@@ -270,6 +229,78 @@ static struct ost_kallsyms_area area_of(const struct ost_kernel *k)
 		.cancelled = k->request.cancelled,
 		.ctx = k->request.ctx,
 	};
+}
+
+/* ---- what a tracer has left ---- */
+
+static bool are_hooks(const struct ost_layout *l, const struct ost_undo_record *record)
+{
+	for (unsigned int i = 0; i < record->hooks; i++) {
+		uint64_t addr = record->hook[i].addr;
+		if (addr < l->text_start || addr > l->text_end - 4 || addr - record->home < OST_UNDO_SPACE || (addr & 3)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What is in the last bytes of an unused place that ends there. */
+static struct ost_status read_leftover(struct ost_kernel *k, uint64_t end, bool *ret_clear)
+{
+	uint8_t bytes[OST_UNDO_SPACE];
+	struct ost_undo_record record;
+	uint64_t home = (end & ~UINT64_C(63)) - OST_UNDO_SPACE;
+	*ret_clear = true;
+	OST_TRY(ost_mem_read(&k->live.mem, home, bytes, sizeof(bytes)));
+	for (unsigned int i = 0; i < sizeof(bytes); i++) {
+		*ret_clear = *ret_clear && !bytes[i];
+	}
+	if (!ost_undo_unpack(bytes, &record)) {
+		return ost_ok();
+	}
+	record.home = home;
+	if (!are_hooks(&k->layout, &record)) {
+		return ost_ok();
+	}
+	for (unsigned int i = 0; i < record.hooks; i++) {
+		struct ost_mapping map;
+		OST_TRY(ost_vm_translate(&k->live, record.hook[i].addr, &map));
+		k->hidden[i].pa = map.pa + (record.hook[i].addr - map.va);
+		ost_put_le32(k->hidden[i].found, record.hook[i].found);
+	}
+	k->left = record;
+	return ost_ok();
+}
+
+/*
+ * It stands at the end of the text; where the kernel itself has something there, in a hole. The symbols that tell of
+ * holes can be found before anything that hooks stand in is looked at.
+ */
+static struct ost_status find_leftover(struct ost_kernel *k)
+{
+	struct ost_kallsyms_area area = area_of(k);
+	struct ost_hole hole[OST_MAX_HOLES];
+	unsigned int holes = 0;
+	bool clear;
+	k->left = (struct ost_undo_record){ 0 };
+	if (k->layout.text_end - k->layout.text_start < OST_UNDO_SPACE) {
+		return ost_ok();
+	}
+	OST_TRY(read_leftover(k, k->layout.text_end, &clear));
+	if (k->left.magic || clear || !k->flavour->veneers) {
+		return ost_ok();
+	}
+	struct ost_status status = ost_kallsyms_find(&k->ks, &k->constant.mem, &area);
+	if (!ost_failed(status)) {
+		status = ost_kernel_holes(k, hole, &holes);
+	}
+	for (unsigned int i = 0; i < holes && !k->left.magic && !ost_failed(status); i++) {
+		status = read_leftover(k, hole[i].end, &clear);
+	}
+	ost_kallsyms_deinit(&k->ks);
+	k->ks = (struct ost_kallsyms){ 0 };
+	/* Where there are no symbols, it is for others to say so. */
+	return status.code == OST_ERR_LINK ? status : ost_ok();
 }
 
 /* ---- points ---- */
@@ -846,6 +877,44 @@ struct ost_status ost_kernel_symbol(struct ost_kernel *k, const char *name, uint
 	uint32_t i;
 	OST_TRY(ost_kallsyms_exact(&k->ks, name, &i));
 	return ost_kallsyms_address(&k->ks, i, ret);
+}
+
+struct holes {
+	struct ost_kernel *k;
+	struct ost_hole *hole;
+	unsigned int n;
+};
+
+/* Behind a veneer of two instructions, to the next symbol. */
+static struct ost_status add_hole(void *ctx, uint32_t i)
+{
+	struct holes *holes = ctx;
+	const struct ost_layout *l = &holes->k->layout;
+	uint64_t start, end;
+	OST_TRY(ost_kallsyms_address(&holes->k->ks, i, &start));
+	end = start;
+	while (end == start && ++i < holes->k->ks.map.n) {
+		OST_TRY(ost_kallsyms_address(&holes->k->ks, i, &end));
+	}
+	start += VENEER_BYTES;
+	if (start < l->text_start || end > l->text_end || end < start + OST_UNDO_SPACE || (start & 3) ||
+			holes->n == OST_MAX_HOLES) {
+		return ost_ok();
+	}
+	holes->hole[holes->n++] = (struct ost_hole){ start, end & ~UINT64_C(3) };
+	return ost_ok();
+}
+
+struct ost_status ost_kernel_holes(struct ost_kernel *k, struct ost_hole ret[OST_MAX_HOLES], unsigned int *ret_n)
+{
+	struct holes holes = { .k = k, .hole = ret };
+	*ret_n = 0;
+	if (!k->flavour->veneers) {
+		return ost_ok();
+	}
+	OST_TRY(ost_kallsyms_each(&k->ks, k->flavour->veneers, add_hole, &holes));
+	*ret_n = holes.n;
+	return ost_ok();
 }
 
 struct ost_status ost_kernel_symbol_at(struct ost_kernel *k, uint64_t addr, char name[OST_SYMBOL_LEN],

@@ -13,7 +13,7 @@
 
 #include "arch/layout.h"
 #include "base/event.h"
-#include "base/undo_abi.h"
+#include "base/undo.h"
 
 #define OST_SYMBOL_LEN 512		/* longest symbol name with its NUL, as KSYM_NAME_LEN since 6.1 */
 
@@ -76,6 +76,14 @@ struct ost_status ost_kernel_symbol(struct ost_kernel *kernel, const char *name,
 /* The symbol at or below addr and the distance to it; about 4 KiB. OST_ERR_NOT_FOUND outside of the kernel's image. */
 struct ost_status ost_kernel_symbol_at(struct ost_kernel *kernel, uint64_t addr, char name[OST_SYMBOL_LEN],
 		uint64_t *ret_offset) OST_CHECK;
+
+/*
+ * Holes in the text of a 64-bit kernel, of 512 bytes or more, *ret_n of them: a linker that works around erratum 843419 of
+ * the Cortex-A53 puts its veneers there and fills up with zeros to 4 KiB, so that nothing else moves. Found by the
+ * veneers' names (as ost_kernel_symbol()); whether they are empty is not looked at.
+ */
+struct ost_status ost_kernel_holes(struct ost_kernel *kernel, struct ost_hole ret[OST_MAX_HOLES],
+		unsigned int *ret_n) OST_CHECK;
 
 /*
  * The table of an ABI's syscall handlers on a 64-bit kernel, from the code that uses it: 128 bytes and one word.

@@ -692,6 +692,11 @@ static void print_stats(struct command_invocation *cmd, const struct ost_trace_s
 
 static void print_inkernel(struct command_invocation *cmd, const struct ost_inkernel_stats *s)
 {
+	static const char *const where[] = {
+		[OST_INSTALL_AT_END] = "unused bytes at the end of the kernel's text",
+		[OST_INSTALL_IN_HOLES] = "unused bytes in the kernel's text (its end has no room)",
+		[OST_INSTALL_IN_MODULE_SPACE] = "module space (the kernel's text has no room)",
+	};
 	const struct stat_row rows[] = {
 		{ "entries", s->calls.entries, true },
 		{ "exits", s->calls.exits, true },
@@ -714,8 +719,7 @@ static void print_inkernel(struct command_invocation *cmd, const struct ost_inke
 		{ "halts", s->halts, true },
 	};
 
-	command_print(cmd, "code: 0x%" PRIx64 ", in %s", s->place.code,
-		s->place.module ? "module space (the kernel's text has no room)" : "unused bytes at the end of the kernel's text");
+	command_print(cmd, "code: 0x%" PRIx64 ", in %s", s->place.code[0], where[s->place.where]);
 	command_print(cmd, "ring: 0x%" PRIx64 ", %" PRIu32 " bytes", s->place.data, s->ring_size);
 	command_print(cmd, "caches: %s", s->place.coherent ? "the MEM-AP sees them" :
 		"the MEM-AP misses them, each record is cleaned");

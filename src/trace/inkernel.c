@@ -469,7 +469,7 @@ static uint32_t way_in(const struct ost_inkernel *ik, const struct ost_stub_hook
 static struct ost_status make_hook(const struct ost_inkernel *ik, const struct ost_point *point, uint32_t *code,
 		struct ost_undo_hook *ret)
 {
-	uint64_t base = ost_install_facts(ik->install)->code, way;
+	uint64_t base = ost_install_facts(ik->install)->code[0], way;
 	struct ost_status status;
 	uint32_t moved[OST_DISPLACE_WORDS], branch;
 	struct ost_stub_hook hook;
@@ -500,6 +500,7 @@ static struct ost_status make_code(const struct ost_inkernel *ik, uint32_t *code
 	unsigned int n = 0;
 
 	memcpy(code, image->code, image->words * sizeof(code[0]));
+	OST_TRY(ost_stub_link(image, ost_install_facts(ik->install)->code, code));
 	code[image->ctl / 4] = (uint32_t)data;
 	code[image->ctl / 4 + 1] = (uint32_t)(data >> 32);
 	/* Entries last: what has come in by one of them goes out by an exit's. */
@@ -529,21 +530,21 @@ static struct ost_status write_data(struct ost_inkernel *ik)
 static struct ost_status put_in(struct ost_inkernel *ik, uint32_t away)
 {
 	const struct ost_stub_image *image = ost_stub_image(ik->layout.isa);
-	uint32_t len = (uint32_t)(image->words * 4), *code = malloc(len);
+	uint32_t *code = malloc(image->words * sizeof(code[0]));
 	struct ost_undo_hook hook[OST_UNDO_HOOKS];
 	struct ost_status status;
 	unsigned int n = 0;
 
 	if (!code)
 		return ost_error(OST_ERR_NOMEM, "out of memory");
-	status = ost_install_prepare(ik->install, len, ik->ring_off + ik->ctl->ring_size, away);
+	status = ost_install_prepare(ik->install, image->part_len, ik->ring_off + ik->ctl->ring_size, away);
 	if (!ost_failed(status))
 		status = write_data(ik);
 	ik->active = !ost_failed(status);
 	if (!ost_failed(status))
 		status = make_code(ik, code, hook, &n);
 	if (!ost_failed(status))
-		status = ost_install_code(ik->install, code, len, away);
+		status = ost_install_code(ik->install, code, away);
 	if (!ost_failed(status))
 		status = ost_install_hook(ik->install, hook, n, away);
 	free(code);

@@ -34,7 +34,8 @@
 #define PSR_MODE 0x1fu
 
 /* What the record leaves of its space. */
-#define VENEERS ((OST_UNDO_SPACE - sizeof(struct ost_undo_record)) / (4 * OST_VENEER_WORDS))
+#define VENEERS ((OST_UNDO_SPACE - OST_UNDO_LEN) / (4 * OST_VENEER_WORDS))
+#define LINE 64u				/* what record and code begin at */
 
 struct ost_install {
 	struct ost_install_config config;
@@ -44,8 +45,10 @@ struct ost_install {
 	struct ost_cores cores;
 	struct ost_call *call;
 	struct ost_undo_record record;		/* as it is to be in the target */
+	struct ost_undo_record there;		/* as it is there, or is on its way */
 	bool recorded;				/* something of it may be in the target */
-	bool told;				/* it is there as it is here */
+	bool told;				/* nothing is on its way */
+	uint32_t part_len[OST_UNDO_PARTS];	/* of the code */
 	bool catching;				/* a core may be held, or breakpoints armed */
 	bool settled;				/* nobody is in the code */
 	uint32_t veneer[VENEERS][OST_VENEER_WORDS];
@@ -57,24 +60,49 @@ struct ost_install {
 
 /* ---- the record ---- */
 
-static uint64_t record_addr(const struct ost_install *in)
-{
-	return in->layout.text_end - OST_UNDO_SPACE;
-}
-
 static uint64_t spin_addr(const struct ost_install *in)
 {
-	return record_addr(in) + offsetof(struct ost_undo_record, spin);
+	return in->record.home + offsetof(struct ost_undo_record, spin);
 }
 
+/* Some of its bytes, at their place. */
+static struct ost_status put_bytes(struct ost_install *in, size_t off, size_t len)
+{
+	return ost_patch_write(&in->patch, in->record.home + off, (const uint8_t *)&in->there + off, len);
+}
+
+static struct ost_status put_record(struct ost_install *in)
+{
+	size_t state = offsetof(struct ost_undo_record, state), rest = offsetof(struct ost_undo_record, version);
+
+	OST_TRY(put_bytes(in, 0, state));
+	OST_TRY(put_bytes(in, rest, OST_UNDO_LEN - rest));
+	return put_bytes(in, state, sizeof(in->there.state));
+}
+
+/*
+ * Only what means nothing in the state that is there may be changed. Where that is not known, since it did not come to
+ * its end the last time, it is brought to that end first.
+ */
 static struct ost_status tell(struct ost_install *in)
 {
 	in->recorded = true;
+	if (!in->told)
+		OST_TRY(put_record(in));
 	in->told = false;
-	in->record.sum = ost_undo_sum(&in->record);
-	OST_TRY(ost_patch_write(&in->patch, record_addr(in), &in->record, sizeof(in->record)));
+	ost_undo_pack(&in->record, &in->there);
+	OST_TRY(put_record(in));
 	in->told = true;
 	return ost_ok();
+}
+
+static bool has_code(const struct ost_install *in)
+{
+	bool has = in->record.module;
+
+	for (unsigned int i = 0; i < OST_UNDO_PARTS; i++)
+		has = has || in->record.code_len[i];
+	return has;
 }
 
 static uint64_t now(const struct ost_install *in)
@@ -180,14 +208,14 @@ static struct ost_status borrow(struct ost_install *in, enum ost_undo_borrowed w
 {
 	const struct ost_core *core = ost_call_core(in->call);
 
-	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, record_addr(in), OST_UNDO_SPACE));
+	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->record.home, OST_UNDO_SPACE));
 	for (unsigned int i = 0; i < 31; i++)
 		in->record.reg[i] = core->reg[i];
 	in->record.reg[OST_UNDO_PC] = core->reg[OST_CORE_PC];
 	in->record.reg[OST_UNDO_PSR] = core->reg[OST_CORE_PSR];
 	in->record.borrowed = what;
 	OST_TRY(tell(in));
-	return maintain(in, OST_CORE_CACHES_CODE, record_addr(in), OST_UNDO_SPACE);
+	return maintain(in, OST_CORE_CACHES_CODE, in->record.home, OST_UNDO_SPACE);
 }
 
 static struct ost_status catch_one(struct ost_install *in, bool interrupts, uint64_t wait_ns, uint32_t away)
@@ -275,25 +303,118 @@ static struct ost_status call_for(struct ost_install *in, enum ost_undo_borrowed
 
 /* ---- room ---- */
 
-/* The record's bytes must be free; the code goes before them, or where modules are. */
-static struct ost_status find_room(struct ost_install *in, uint32_t code_len)
+static bool is_module(const struct ost_install *in)
 {
-	uint64_t code = (record_addr(in) - code_len) & ~UINT64_C(63);
+	return in->facts.where == OST_INSTALL_IN_MODULE_SPACE;
+}
+
+/* Unused bytes. */
+struct room {
+	uint64_t start, end;
+};
+
+/* Those at the end of the text, as far as they are wanted. */
+static struct ost_status measure_tail(struct ost_install *in, uint32_t want, struct room *ret)
+{
+	uint64_t end = in->layout.text_end, piece;
+	bool clear = true;
+
+	*ret = (struct room){ end, end };
+	while (clear && end - ret->start < want && ret->start - in->layout.text_start >= OST_UNDO_SPACE) {
+		piece = ret->start - OST_UNDO_SPACE;
+		OST_TRY(ost_patch_is_clear(&in->patch, piece, OST_UNDO_SPACE, &clear));
+		ret->start = clear ? piece : ret->start;
+	}
+	return ost_ok();
+}
+
+/* Holes that are as empty as they should be. */
+static struct ost_status add_holes(struct ost_install *in, struct room *room, unsigned int *n)
+{
+	struct ost_hole hole[OST_MAX_HOLES];
+	unsigned int holes = 0;
 	bool clear;
 
-	OST_TRY(ost_patch_is_clear(&in->patch, record_addr(in), OST_UNDO_SPACE, &clear));
-	if (!clear)
-		return ost_error_at(OST_ERR_UNSUPPORTED,
-			"the kernel's text has no unused bytes at its end: trace with -mode external", record_addr(in));
-	OST_TRY(ost_patch_is_clear(&in->patch, code, (size_t)(record_addr(in) - code), &clear));
-	in->facts.module = !clear;
-	if (clear) {
-		in->record.code = code;
-		in->record.code_len = (uint32_t)(record_addr(in) - code);
-		in->facts.code = code;
+	if (!in->config.holes)
 		return ost_ok();
+	OST_TRY(in->config.holes(in->config.kernel, hole, &holes));
+	for (unsigned int i = 0; i < holes; i++) {
+		OST_TRY(ost_patch_is_clear(&in->patch, hole[i].start, (size_t)(hole[i].end - hole[i].start), &clear));
+		if (clear)
+			room[(*n)++] = (struct room){ hole[i].start, hole[i].end };
 	}
-	if (!in->config.symbols.module_alloc || !in->config.symbols.module_free)
+	return ost_ok();
+}
+
+/* The end of the first room that has so much; 0: none has. */
+static uint64_t take_room(struct room *room, unsigned int n, uint32_t len)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t addr = (room[i].end - len) & ~(uint64_t)(LINE - 1);
+
+		if (len > room[i].end - room[i].start || addr < room[i].start)
+			continue;
+		room[i].end = addr;
+		return addr;
+	}
+	return 0;
+}
+
+static void put_in_a_row(struct ost_install *in, uint64_t addr)
+{
+	for (unsigned int i = 0; i < OST_UNDO_PARTS; i++) {
+		in->facts.code[i] = addr;
+		addr += in->part_len[i];
+	}
+}
+
+/* In one piece, or each part where there is room for it. False: there is none. */
+static bool place_code(struct ost_install *in, struct room *room, unsigned int n, uint32_t len)
+{
+	struct ost_undo_record *record = &in->record;
+	uint64_t *code = in->facts.code;
+
+	record->code[0] = take_room(room, n, len);
+	if (record->code[0]) {
+		record->code_len[0] = len;
+		put_in_a_row(in, record->code[0]);
+		return true;
+	}
+	for (unsigned int i = 0; i < OST_UNDO_PARTS; i++) {
+		code[i] = record->code[i] = take_room(room, n, in->part_len[i]);
+		if (!code[i])
+			return false;
+	}
+	memcpy(record->code_len, in->part_len, sizeof(in->part_len));
+	return true;
+}
+
+static uint32_t code_len(const struct ost_install *in)
+{
+	uint32_t len = 0;
+
+	for (unsigned int i = 0; i < OST_UNDO_PARTS; i++)
+		len += in->part_len[i];
+	return len;
+}
+
+/* Record and code go to the end of the text; else to holes in it, and code to where modules are. */
+static struct ost_status find_room(struct ost_install *in)
+{
+	uint32_t len = code_len(in), want = (OST_UNDO_SPACE + len + LINE - 1) & ~(LINE - 1);
+	struct room room[1 + OST_MAX_HOLES];
+	unsigned int n = 1;
+
+	OST_TRY(measure_tail(in, want, &room[0]));
+	if (room[0].end - room[0].start < want)
+		OST_TRY(add_holes(in, room, &n));
+	in->record.home = take_room(room, n, OST_UNDO_SPACE);
+	if (!in->record.home)
+		return ost_error(OST_ERR_UNSUPPORTED, "the kernel's text has no unused bytes: trace with -mode external");
+	in->facts.where = n == 1 ? OST_INSTALL_AT_END : OST_INSTALL_IN_HOLES;
+	if (!place_code(in, room, n, len))
+		in->facts.where = OST_INSTALL_IN_MODULE_SPACE;
+	if (is_module(in) && (!in->config.symbols.module_alloc || !in->config.symbols.module_free))
 		return ost_error(OST_ERR_UNSUPPORTED,
 			"the kernel has no room for code, neither unused nor to be had: trace with -mode external");
 	return ost_ok();
@@ -316,20 +437,19 @@ static struct ost_status get_data(struct ost_install *in, uint32_t len, uint32_t
 	return ost_ok();
 }
 
-static struct ost_status get_code(struct ost_install *in, uint32_t len, uint32_t away)
+static struct ost_status get_code(struct ost_install *in, uint32_t away)
 {
 	const struct ost_install_symbols *s = &in->config.symbols;
-	uint32_t pages = (len + PAGE - 1) / PAGE;
+	uint32_t pages = (code_len(in) + PAGE - 1) / PAGE, len = pages * PAGE;
 	uint64_t ignored;
 
-	if (!in->facts.module)
+	if (!is_module(in))
 		return ost_ok();
-	len = pages * PAGE;
 	OST_TRY(call_for(in, OST_UNDO_GETS_MODULE, s->module_alloc, s->exec_alloc ? EXECMEM_DEFAULT : len, len, away,
 		"asking the kernel for memory for code"));
 	if (!in->record.module)
 		return ost_error(OST_ERR_LIMIT, "the kernel has no memory for code: trace with -mode external");
-	in->facts.code = in->record.module;
+	put_in_a_row(in, in->record.module);
 	ost_vm_forget(in->config.vm);
 	if (!s->set_memory_x)
 		return ost_ok();
@@ -402,11 +522,11 @@ static struct ost_status learn_current(struct ost_install *in, struct ost_core *
 }
 
 /* With a task held. */
-static struct ost_status get_room(struct ost_install *in, uint32_t code_len, uint32_t data_len, uint32_t away)
+static struct ost_status get_room(struct ost_install *in, uint32_t data_len, uint32_t away)
 {
 	OST_TRY(learn_current(in, ost_call_core(in->call)));
 	OST_TRY(get_data(in, data_len, away));
-	OST_TRY(get_code(in, code_len, away));
+	OST_TRY(get_code(in, away));
 	if (in->config.symbols.counter_rate)
 		OST_TRY(call(in, in->config.symbols.counter_rate, 0, 0, 0, away, "asking for the timer's rate",
 			&in->facts.counter_hz));
@@ -414,19 +534,20 @@ static struct ost_status get_room(struct ost_install *in, uint32_t code_len, uin
 	return maintain(in, OST_CORE_CACHES_DATA, in->facts.data, data_len);
 }
 
-struct ost_status ost_install_prepare(struct ost_install *in, uint32_t code_len, uint32_t data_len, uint32_t away)
+struct ost_status ost_install_prepare(struct ost_install *in, const uint32_t part_len[OST_UNDO_PARTS],
+		uint32_t data_len, uint32_t away)
 {
 	struct ost_status status;
 
-	in->record = (struct ost_undo_record){
-		.magic = OST_UNDO_MAGIC, .version = OST_UNDO_VERSION,
-		.spin = in->layout.isa == OST_ISA_V8 ? 0x14000000 : 0xeafffffe,
-	};
+	in->record = (struct ost_undo_record){ .spin = in->layout.isa == OST_ISA_V8 ? 0x14000000 : 0xeafffffe };
+	in->there = (struct ost_undo_record){ 0 };
+	in->told = true;
 	in->settled = true;
 	in->veneers = 0;
-	OST_TRY(find_room(in, code_len));
-	OST_TRY(hold(in, in->facts.module, away));
-	status = get_room(in, code_len, data_len, away);
+	memcpy(in->part_len, part_len, sizeof(in->part_len));
+	OST_TRY(find_room(in));
+	OST_TRY(hold(in, is_module(in), away));
+	status = get_room(in, data_len, away);
 	if (!ost_failed(status) || ost_call_state(in->call) != OST_CALL_UNDER_WAY) {
 		struct ost_status left = let_go(in, away);
 		if (!ost_failed(status))
@@ -481,7 +602,7 @@ static struct ost_status stand_still(struct ost_install *in, uint32_t away)
 static struct ost_status write_still(struct ost_install *in, uint64_t addr, const void *buf, uint32_t len)
 {
 	OST_TRY(clean(in, OST_CORE_CACHES_DATA, addr, len));
-	OST_TRY(buf ? ost_patch_write(&in->patch, addr, buf, len) : ost_patch_clear(&in->patch, addr, len));
+	OST_TRY(ost_patch_write(&in->patch, addr, buf, len));
 	return clean(in, OST_CORE_CACHES_CODE, addr, len);
 }
 
@@ -489,7 +610,7 @@ struct ost_status ost_install_veneer(struct ost_install *in, uint64_t to, uint64
 {
 	if (in->veneers == VENEERS)
 		return ost_error_at(OST_ERR_LIMIT, "module space is too far from the kernel's text: trace with -mode external", to);
-	*ret = record_addr(in) + sizeof(in->record) + sizeof(in->veneer[0]) * in->veneers;
+	*ret = in->record.home + OST_UNDO_LEN + sizeof(in->veneer[0]) * in->veneers;
 	ost_displace_veneer(to, in->veneer[in->veneers++]);
 	return ost_ok();
 }
@@ -498,29 +619,34 @@ struct ost_status ost_install_veneer(struct ost_install *in, uint64_t to, uint64
  * By a task that is held: the kernel tells the tables of programs of what it maps only when they come by it (Armv7), and
  * so this one comes by first.
  */
-static struct ost_status write_module(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
+static struct ost_status write_module(struct ost_install *in, const void *code, uint32_t away)
 {
-	uint64_t ignored;
+	uint64_t ignored, addr = in->record.module;
+	uint32_t len = code_len(in);
 
 	OST_TRY(hold(in, true, away));
-	OST_TRY(call(in, in->config.symbols.set_memory, in->facts.code, 0, len, away, "writing code", &ignored));
-	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->facts.code, len));
-	OST_TRY(ost_patch_write(&in->patch, in->facts.code, code, len));
-	OST_TRY(maintain(in, OST_CORE_CACHES_CODE, in->facts.code, len));
+	OST_TRY(call(in, in->config.symbols.set_memory, addr, 0, len, away, "writing code", &ignored));
+	OST_TRY(maintain(in, OST_CORE_CACHES_DATA, addr, len));
+	OST_TRY(ost_patch_write(&in->patch, addr, code, len));
+	OST_TRY(maintain(in, OST_CORE_CACHES_CODE, addr, len));
 	return let_go(in, away);
 }
 
-struct ost_status ost_install_code(struct ost_install *in, const void *code, uint32_t len, uint32_t away)
+struct ost_status ost_install_code(struct ost_install *in, const void *code, uint32_t away)
 {
+	const uint8_t *part = code;
 	struct ost_status status;
 
-	if (in->facts.module)
-		OST_TRY(write_module(in, code, len, away));
+	if (is_module(in))
+		OST_TRY(write_module(in, code, away));
 	status = stand_still(in, away);
-	if (!ost_failed(status) && !in->facts.module)
-		status = write_still(in, in->facts.code, code, len);
+	for (unsigned int i = 0; i < OST_UNDO_PARTS && !is_module(in); i++) {
+		if (!ost_failed(status) && in->part_len[i])
+			status = write_still(in, in->facts.code[i], part, in->part_len[i]);
+		part += in->part_len[i];
+	}
 	if (!ost_failed(status) && in->veneers)
-		status = write_still(in, record_addr(in) + sizeof(in->record), in->veneer,
+		status = write_still(in, in->record.home + OST_UNDO_LEN, in->veneer,
 			(uint32_t)sizeof(in->veneer[0]) * in->veneers);
 	if (!ost_failed(status) && !in->facts.coherent)
 		status = clean(in, OST_CORE_CACHES_DATA, in->facts.data, in->facts.data_len);
@@ -709,7 +835,7 @@ struct ost_status ost_install_settle(struct ost_install *in, uint32_t away)
 	uint64_t ignored;
 	bool quiet;
 
-	if (in->settled || (!in->record.code_len && !in->record.module))
+	if (in->settled || !has_code(in))
 		return ost_ok();
 	OST_TRY(look_for_quiet(in, away, &quiet));
 	if (!quiet && !in->config.symbols.synchronize)
@@ -761,11 +887,16 @@ static struct ost_status give_back(struct ost_install *in, uint32_t away)
 
 static struct ost_status free_code(struct ost_install *in, uint32_t away)
 {
-	if (in->record.code_len) {
-		OST_TRY(maintain(in, OST_CORE_CACHES_DATA, in->record.code, in->record.code_len));
-		OST_TRY(ost_patch_clear(&in->patch, in->record.code, in->record.code_len));
-		OST_TRY(maintain(in, OST_CORE_CACHES_CODE, in->record.code, in->record.code_len));
-		in->record.code_len = 0;
+	for (unsigned int i = 0; i < OST_UNDO_PARTS; i++) {
+		uint64_t addr = in->record.code[i];
+		uint32_t len = in->record.code_len[i];
+
+		if (!len)
+			continue;
+		OST_TRY(maintain(in, OST_CORE_CACHES_DATA, addr, len));
+		OST_TRY(ost_patch_clear(&in->patch, addr, len));
+		OST_TRY(maintain(in, OST_CORE_CACHES_CODE, addr, len));
+		in->record.code_len[i] = 0;
 		OST_TRY(tell(in));
 	}
 	if (!in->record.module)
@@ -782,12 +913,25 @@ static struct ost_status free_data(struct ost_install *in, uint32_t away)
 		"giving memory back");
 }
 
+/* As long as there is a bit of it, there is the magic, and a state that says that nothing else is there. */
+static struct ost_status erase_still(struct ost_install *in)
+{
+	size_t state = offsetof(struct ost_undo_record, state), rest = offsetof(struct ost_undo_record, version);
+	uint64_t home = in->record.home;
+
+	OST_TRY(clean(in, OST_CORE_CACHES_DATA, home, OST_UNDO_SPACE));
+	OST_TRY(ost_patch_clear(&in->patch, home + state, sizeof(in->there.state)));
+	OST_TRY(ost_patch_clear(&in->patch, home + rest, OST_UNDO_SPACE - rest));
+	OST_TRY(ost_patch_clear(&in->patch, home, state));
+	return clean(in, OST_CORE_CACHES_CODE, home, OST_UNDO_SPACE);
+}
+
 static struct ost_status erase_record(struct ost_install *in, uint32_t away)
 {
 	struct ost_status status = stand_still(in, away);
 
 	if (!ost_failed(status))
-		status = write_still(in, record_addr(in), NULL, OST_UNDO_SPACE);
+		status = erase_still(in);
 	OST_TRY(go_on(in, status));
 	in->recorded = false;
 	return ost_ok();
@@ -808,7 +952,7 @@ struct ost_status ost_install_undo(struct ost_install *in, uint32_t away)
 		OST_TRY(give_back(in, away));
 	OST_TRY(ost_install_unhook(in, away));
 	OST_TRY(ost_install_settle(in, away));
-	if (in->record.code_len || in->record.module || in->record.data || in->record.borrowed) {
+	if (has_code(in) || in->record.data || in->record.borrowed) {
 		OST_TRY(hold(in, in->record.module, away));
 		status = free_code(in, away);
 		if (!ost_failed(status))
@@ -873,7 +1017,7 @@ struct ost_status ost_install_adopt(struct ost_install *in, const struct ost_und
 
 	if (record->data)
 		OST_TRY(ost_vm_translate(in->config.vm, record->data, &map));
-	in->record = *record;
+	in->record = in->there = *record;
 	in->recorded = in->told = true;
 	in->settled = false;
 	in->facts = (struct ost_install_facts){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Putting code and hooks into the running kernel and taking them out again. Every change is told to the target first
- * (base/undo_abi.h), so that it can be undone by whoever comes next.
+ * (base/undo.h), so that it can be undone by whoever comes next.
  *
  * A place in the kernel is made by kernel functions that a task of the board's is sent through (trace/call.h); hooks go
  * in and out while all cores are stopped (trace/cores.h). Nothing is stopped in between.
@@ -11,7 +11,7 @@
 
 #include "arch/layout.h"
 #include "base/target.h"
-#include "base/undo_abi.h"
+#include "base/undo.h"
 
 /* Functions of the kernel, by their addresses; 0: it has none of this name. */
 struct ost_install_symbols {
@@ -43,12 +43,21 @@ struct ost_install_config {
 	const uint32_t *units_reserved;		/* per core: breakpoint units that are somebody else's; NULL: none */
 	void *ctx;
 	void (*progress)(void *ctx, const char *what);	/* called again and again while something is waited for */
+	/* Holes in the text, asked for where its end has no room; they may be in use. NULL: none. */
+	void *kernel;
+	struct ost_status (*holes)(void *kernel, struct ost_hole ret[OST_MAX_HOLES], unsigned int *ret_n);
+};
+
+enum ost_install_where {
+	OST_INSTALL_AT_END,			/* in unused bytes at the end of the text */
+	OST_INSTALL_IN_HOLES,			/* in others */
+	OST_INSTALL_IN_MODULE_SPACE,
 };
 
 /* What was learnt and got, by ost_install_prepare(). */
 struct ost_install_facts {
-	uint64_t code;				/* where code_len bytes of code go */
-	bool module;				/* in module space, not in the image's padding */
+	uint64_t code[OST_UNDO_PARTS];		/* where the parts of the code go */
+	enum ost_install_where where;
 	uint64_t data, data_pa;			/* pages, contiguous */
 	uint32_t data_len;
 	uint64_t counter_hz;			/* of the generic timer; 0: none */
@@ -74,18 +83,19 @@ struct ost_status ost_install_adopt(struct ost_install *install, const struct os
 void ost_install_forget(struct ost_install *install);
 
 /*
- * Get room for code_len bytes of code and data_len bytes of memory. Waits for a task to make a system call, at most 10 s
+ * Get room for code and data_len bytes of memory. The code has parts of so many bytes, multiples of 4 (0: no such part);
+ * they are apart only where there is no room for all in a row. Waits for a task to make a system call, at most 10 s
  * (OST_ERR_STATE). After a failure: ost_install_undo().
  */
-struct ost_status ost_install_prepare(struct ost_install *install, uint32_t code_len, uint32_t data_len,
-		uint32_t away) OST_CHECK;
+struct ost_status ost_install_prepare(struct ost_install *install, const uint32_t part_len[OST_UNDO_PARTS],
+		uint32_t data_len, uint32_t away) OST_CHECK;
 /*
  * A jump to anywhere (64 bits) from where a branch reaches, beside the record: *ret is its address. Written with the
  * code. OST_ERR_LIMIT: no more of them.
  */
 struct ost_status ost_install_veneer(struct ost_install *install, uint64_t to, uint64_t *ret) OST_CHECK;
-/* Write the code. Brings a core into the kernel to have its caches maintained: all cores are stopped for that time. */
-struct ost_status ost_install_code(struct ost_install *install, const void *code, uint32_t len, uint32_t away) OST_CHECK;
+/* Write the code, all parts in a row. Brings a core into the kernel to have its caches maintained: all cores are stopped for that time. */
+struct ost_status ost_install_code(struct ost_install *install, const void *code, uint32_t away) OST_CHECK;
 /* Write data; nobody uses it yet, or takes no notice of these bytes. 2 flushes for each 4 KiB. */
 struct ost_status ost_install_data(struct ost_install *install, uint32_t off, const void *buf, uint32_t len) OST_CHECK;
 /* Put the hooks in, the last of them last. All cores are stopped meanwhile. */

@@ -2,7 +2,7 @@
 /*
  * Writing to the kernel's memory through the MEM-AP, by its virtual addresses, and reading it anew. Page protection
  * does not matter to a MEM-AP; caches are the caller's (ost_core_ops.maintain, before and after). What a write undoes is
- * the caller's to know beforehand: base/undo_abi.h.
+ * the caller's to know beforehand: base/undo.h.
  */
 #ifndef OPENST_TRACE_PATCH_H
 #define OPENST_TRACE_PATCH_H

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "trace/displace.h"
+
 struct stub_symbol {
 	const char *name;
 	uint32_t off;
@@ -66,11 +68,37 @@ static const char *hook_name(enum ost_isa isa, const struct ost_point *point)
 const struct ost_stub_image *ost_stub_image(enum ost_isa isa)
 {
 	static const struct ost_stub_image images[] = {
-		[OST_ISA_V7] = { stub_arm_code, COUNT(stub_arm_code), STUB_ARM_CTL },
-		[OST_ISA_V8] = { stub_arm64_code, COUNT(stub_arm64_code), STUB_ARM64_CTL },
+		[OST_ISA_V7] = {
+			.code = stub_arm_code, .words = COUNT(stub_arm_code), .ctl = STUB_ARM_CTL,
+			.part_len = { STUB_ARM_SPLIT, sizeof(stub_arm_code) - STUB_ARM_SPLIT },
+			.far = stub_arm_far, .fars = STUB_ARM_FARS,
+		},
+		[OST_ISA_V8] = {
+			.code = stub_arm64_code, .words = COUNT(stub_arm64_code), .ctl = STUB_ARM64_CTL,
+			.part_len = { STUB_ARM64_SPLIT, sizeof(stub_arm64_code) - STUB_ARM64_SPLIT },
+			.far = stub_arm64_far, .fars = STUB_ARM64_FARS,
+		},
 	};
 
 	return &images[isa];
+}
+
+static uint64_t placed(const struct ost_stub_image *image, const uint64_t *place, uint32_t off)
+{
+	return off < image->part_len[0] ? place[0] + off : place[1] + (off - image->part_len[0]);
+}
+
+/* B and BL of 64 bits: others don't lead so far (make-stub sees to it). */
+struct ost_status ost_stub_link(const struct ost_stub_image *image, const uint64_t place[OST_UNDO_PARTS], uint32_t *code)
+{
+	for (size_t i = 0; i < image->fars; i++) {
+		uint32_t off = image->far[i], *insn = &code[off / 4], branch;
+		uint32_t to = off + (uint32_t)((int32_t)(image->code[off / 4] << 6) >> 4);
+
+		OST_TRY(ost_displace_branch(OST_ISA_V8, placed(image, place, off), placed(image, place, to), &branch));
+		*insn = (*insn & 0xfc000000) | (branch & 0x3ffffff);
+	}
+	return ost_ok();
 }
 
 struct ost_status ost_stub_hook(enum ost_isa isa, const struct ost_point *point, struct ost_stub_hook *ret)

@@ -7,6 +7,7 @@
 
 #include "arch/layout.h"
 #include "base/stub_abi.h"
+#include "base/undo.h"
 
 #define OST_STUB_OUT_WORDS 8u	/* room for the displaced instruction and the way back */
 
@@ -25,9 +26,15 @@ struct ost_stub_image {
 	const uint32_t *code;		/* words as in memory of a little-endian core */
 	size_t words;
 	uint32_t ctl;			/* the control block's address, 8 bytes; aligned to 8 */
+	uint32_t part_len[OST_UNDO_PARTS];	/* bytes; hooks and ctl are in the first */
+	const uint16_t *far;		/* branches from one part to the other */
+	size_t fars;
 };
 
 const struct ost_stub_image *ost_stub_image(enum ost_isa isa);
+/* Have code, a copy of the image's, lead from part to part where these are placed. OST_ERR_LIMIT: they are too far apart. */
+struct ost_status ost_stub_link(const struct ost_stub_image *image, const uint64_t place[OST_UNDO_PARTS],
+		uint32_t *code) OST_CHECK;
 /* OST_ERR_UNSUPPORTED: the image has no hook for such a point. */
 struct ost_status ost_stub_hook(enum ost_isa isa, const struct ost_point *point, struct ost_stub_hook *ret) OST_CHECK;
 

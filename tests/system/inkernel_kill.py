@@ -69,10 +69,13 @@ def one(board, mode, kernel, log, clean):
     ocd.shutdown()
 
 
-def main(name, mode):
+def main(name, mode, prepare=None):
+    """prepare(board, ocd): what is done before the kernel is looked at."""
     board = rig.Board(rig.Folder(), board=name, smp=2)
     ocd = rig.OpenOcd(board, name="before", batch=True)
     inkernel.needs(ocd, mode)
+    if prepare:
+        prepare(board, ocd)
     log = inkernel.Log(board)
     kernel = inkernel.Kernel(board, ocd)
     ocd.shutdown()

@@ -14,8 +14,7 @@
 
 #define X(n) OST_CORE_BIT(n)
 #define SCRATCH 12u
-#define GENERAL 0x5fffull
-#define MAY_SET (GENERAL | X(OST_CORE_PC) | X(OST_CORE_PSR))
+#define MAY_SET (OST_CORE_GENERAL_V7 | X(OST_CORE_PC) | X(OST_CORE_PSR))
 #define KIND (OST_V7_CPSR_MODE | OST_V7_CPSR_T)
 #define LINES_PER_FLUSH 1024u
 

@@ -11,7 +11,7 @@
 
 #define X(n) OST_CORE_BIT(n)
 #define STATE_REGS (X(OST_CORE_PC) | X(OST_CORE_PSR))
-#define MAY_SET (0x7fffffffull | STATE_REGS)
+#define MAY_SET (OST_CORE_GENERAL_V8 | STATE_REGS)
 #define TRIES 4u
 #define LINES_PER_FLUSH 1024u
 

@@ -26,6 +26,9 @@ enum ost_core_reg {
 };
 
 #define OST_CORE_BIT(reg) (UINT64_C(1) << (reg))
+/* The general registers: r0-r12 and r14 (r13 is OST_CORE_SP), x0-x30. */
+#define OST_CORE_GENERAL_V7 UINT64_C(0x5fff)
+#define OST_CORE_GENERAL_V8 UINT64_C(0x7fffffff)
 #define OST_CORE_MAX_UNITS 16u
 #define OST_CORE_MAX_FETCHES 64u
 

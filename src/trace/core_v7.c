@@ -48,7 +48,7 @@
 #define BCR_CONTEXT 0x00200000u
 
 /* r0-r12, SP and LR of the mode it was stopped in. */
-#define ALL_REGS (UINT64_C(0x5fff) | OST_CORE_BIT(OST_CORE_SP))
+#define ALL_REGS (OST_CORE_GENERAL_V7 | OST_CORE_BIT(OST_CORE_SP))
 
 #define CPSR_T OST_V7_CPSR_T
 #define CPSR_A 0x100u

@@ -72,7 +72,6 @@
 #define PARKED_PC (SCRATCH + 2)
 /* What fetching uses beside the scratch register. */
 #define LOADED (SCRATCH + 3)
-#define ALL_X 0x7fffffffull
 #define STATE_REGS (OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR))
 #define SYNDROMES (X(OST_V8_ELR) | X(OST_V8_SPSR) | X(OST_V8_ESR) | X(OST_V8_FAR))
 /* All that fetching may change. */
@@ -1127,7 +1126,7 @@ static struct ost_status op_leave(struct ost_core *base, const struct ost_core_p
 static bool same_stop(const struct ost_v8_core *core, const uint64_t *before, uint64_t had)
 {
 	const struct ost_core_pass *pass = &core->leaving;
-	uint64_t mask = had & (ALL_X | X(OST_CORE_SP) | X(OST_CORE_TASK0)) & ~core->scratched;
+	uint64_t mask = had & (OST_CORE_GENERAL_V8 | X(OST_CORE_SP) | X(OST_CORE_TASK0)) & ~core->scratched;
 
 	if (pass->kind == OST_CORE_PASS_MOVE)
 		mask &= ~X(pass->to);
@@ -1177,7 +1176,7 @@ static struct ost_status look_again(struct ost_v8_core *core, const uint64_t *be
 
 	OST_TRY(unpark(core));
 	core->base.have = 0;
-	OST_TRY(ost_v8_read_regs(core, ALL_X, NULL));
+	OST_TRY(ost_v8_read_regs(core, OST_CORE_GENERAL_V8, NULL));
 	OST_TRY(ost_v8_read_regs(core, STATE_REGS | X(OST_CORE_SP) | X(OST_CORE_TASK0), NULL));
 	pc = core->base.reg[OST_CORE_PC];
 	if (core->going && pc != core->leaving.addr)
@@ -1244,7 +1243,7 @@ static struct ost_status op_repair(struct ost_core *base)
 /* By the registers that the restart had no reason to change, and then by DLR. */
 static struct ost_status look_for_stop(struct ost_v8_core *core, const uint64_t *before, uint64_t mask, bool *ret)
 {
-	OST_TRY(read_regs(core, ALL_X, NULL));
+	OST_TRY(read_regs(core, OST_CORE_GENERAL_V8, NULL));
 	for (unsigned int i = 0; i <= OST_V8_LR; i++) {
 		if ((mask & X(i)) && core->base.reg[i] != before[i])
 			return ost_ok();
@@ -1271,7 +1270,7 @@ static struct ost_status op_stayed(struct ost_core *base, bool *ret)
 	if (!base->halted || base->reason != core->left || !at_el1(core))
 		return ost_ok();
 	memcpy(before, base->reg, sizeof(before));
-	result = look_for_stop(core, before, had & ALL_X & ~scratched & ~X(SCRATCH), ret);
+	result = look_for_stop(core, before, had & OST_CORE_GENERAL_V8 & ~scratched & ~X(SCRATCH), ret);
 	if (ost_failed(result) || *ret) {
 		memcpy(base->reg, before, sizeof(before));
 		base->have = had;
@@ -1332,7 +1331,7 @@ static struct ost_status op_stop(struct ost_core *base, bool *ret_asked)
 		base->have |= X(OST_CORE_PSR);
 		return ost_ok();
 	}
-	OST_TRY(read_regs(core, AT_RISK & ALL_X, NULL));
+	OST_TRY(read_regs(core, AT_RISK & OST_CORE_GENERAL_V8, NULL));
 	OST_TRY(read_regs(core, AT_RISK | X(OST_CORE_TASK0), NULL));
 	memcpy(core->keep, base->reg, sizeof(core->keep));
 	core->kept = true;

@@ -5,8 +5,6 @@
 
 #define STATE (OST_CORE_BIT(OST_CORE_PC) | OST_CORE_BIT(OST_CORE_PSR))
 /* r0-r12 and lr, x0-x30: one of them is scratch while PC is read */
-#define GENERAL_V7 0x5fffull
-#define GENERAL_V8 0x7fffffffull
 
 /* CPSR: mode and Thumb state */
 #define PSR_V7_KIND 0x3fu
@@ -160,7 +158,7 @@ static struct ost_status find_stop(struct ost_core *core, bool *ret)
 	*ret = core->halted;
 	if (!core->halted || is_below(core))
 		return ost_ok();
-	OST_TRY(core->ops->read(core, core->ops->isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7, NULL));
+	OST_TRY(core->ops->read(core, core->ops->isa == OST_ISA_V8 ? OST_CORE_GENERAL_V8 : OST_CORE_GENERAL_V7, NULL));
 	return core->ops->read(core, STATE, NULL);
 }
 

@@ -26,9 +26,6 @@
 /* enum execmem_type: EXECMEM_DEFAULT, what modules are made of (kernel commit 12af2b83d0b1) */
 #define EXECMEM_DEFAULT 0u
 #define PAGE 4096u
-/* arm: ost_core_reg's r0-r14; arm64: x0-x30 */
-#define GENERAL_V7 0x5fffull
-#define GENERAL_V8 0x7fffffffull
 #define PROBE_BYTES 64u
 #define PID_MAX (1u << 22)			/* PID_MAX_LIMIT */
 #define PSR_MODE 0x1fu
@@ -864,7 +861,7 @@ static struct ost_status end_borrowing(struct ost_install *in, struct ost_core *
 /* A task that a tracer has borrowed and not given back: it comes to the branch to itself, or stands there. */
 static struct ost_status give_back(struct ost_install *in, uint32_t away)
 {
-	uint64_t reg[OST_CORE_REGS] = { 0 }, mask = in->layout.isa == OST_ISA_V8 ? GENERAL_V8 : GENERAL_V7;
+	uint64_t reg[OST_CORE_REGS] = { 0 }, mask = in->layout.isa == OST_ISA_V8 ? OST_CORE_GENERAL_V8 : OST_CORE_GENERAL_V7;
 	uint64_t deadline = now(in) + WAIT_FUNCTION_NS;
 	struct ost_status status;
 	struct ost_core *core;

@@ -12,7 +12,6 @@
 #define X(n) OST_CORE_BIT(n)
 #define SCRATCH OST_V8_SCRATCH
 #define STATE_REGS (X(OST_CORE_PC) | X(OST_CORE_PSR))
-#define GPRS 0x7fffffffull
 
 #define DCPS1 0xd4a00001u
 #define DRPS 0xd6bf03e0u
@@ -92,7 +91,7 @@ static struct ost_status flush_fed(struct ost_v8_core *core)
 static struct ost_status read_a64(struct ost_v8_core *core)
 {
 	/* by themselves, before x10 serves as scratch */
-	OST_TRY(ost_v8_read_regs(core, GPRS, NULL));
+	OST_TRY(ost_v8_read_regs(core, OST_CORE_GENERAL_V8, NULL));
 	return ost_v8_read_regs(core, STATE_REGS | X(OST_CORE_SP), NULL);
 }
 
@@ -138,7 +137,7 @@ static struct ost_status enter_el1(struct visit *v)
 		return ost_error_at(OST_ERR_UNSUPPORTED, "core cannot be brought from user mode to its kernel's",
 			core->base.index);
 	/* r1 to r14 are x1 to x14 */
-	return v->a32 ? ost_v8_read_regs(core, GPRS & ~X(0), NULL) : ost_ok();
+	return v->a32 ? ost_v8_read_regs(core, OST_CORE_GENERAL_V8 & ~X(0), NULL) : ost_ok();
 }
 
 static struct ost_status read_el1(struct ost_v8_core *core, struct ost_cpu_state *state)

@@ -305,18 +305,13 @@ static bool is_module(const struct ost_install *in)
 	return in->facts.where == OST_INSTALL_IN_MODULE_SPACE;
 }
 
-/* Unused bytes. */
-struct room {
-	uint64_t start, end;
-};
-
-/* Those at the end of the text, as far as they are wanted. */
-static struct ost_status measure_tail(struct ost_install *in, uint32_t want, struct room *ret)
+/* The unused bytes at the end of the text, as far as they are wanted. */
+static struct ost_status measure_end(struct ost_install *in, uint32_t want, struct ost_hole *ret)
 {
 	uint64_t end = in->layout.text_end, piece;
 	bool clear = true;
 
-	*ret = (struct room){ end, end };
+	*ret = (struct ost_hole){ end, end };
 	while (clear && end - ret->start < want && ret->start - in->layout.text_start >= OST_UNDO_SPACE) {
 		piece = ret->start - OST_UNDO_SPACE;
 		OST_TRY(ost_patch_is_clear(&in->patch, piece, OST_UNDO_SPACE, &clear));
@@ -326,25 +321,24 @@ static struct ost_status measure_tail(struct ost_install *in, uint32_t want, str
 }
 
 /* Holes that are as empty as they should be. */
-static struct ost_status add_holes(struct ost_install *in, struct room *room, unsigned int *n)
+static struct ost_status find_holes(struct ost_install *in, struct ost_hole *hole, unsigned int *ret_n)
 {
-	struct ost_hole hole[OST_MAX_HOLES];
-	unsigned int holes = 0;
+	unsigned int n = 0;
 	bool clear;
 
-	if (!in->config.holes)
-		return ost_ok();
-	OST_TRY(in->config.holes(in->config.kernel, hole, &holes));
-	for (unsigned int i = 0; i < holes; i++) {
+	*ret_n = 0;
+	if (in->config.holes)
+		OST_TRY(in->config.holes(in->config.kernel, hole, &n));
+	for (unsigned int i = 0; i < n; i++) {
 		OST_TRY(ost_patch_is_clear(&in->patch, hole[i].start, (size_t)(hole[i].end - hole[i].start), &clear));
 		if (clear)
-			room[(*n)++] = (struct room){ hole[i].start, hole[i].end };
+			hole[(*ret_n)++] = hole[i];
 	}
 	return ost_ok();
 }
 
 /* The end of the first room that has so much; 0: none has. */
-static uint64_t take_room(struct room *room, unsigned int n, uint32_t len)
+static uint64_t take_room(struct ost_hole *room, unsigned int n, uint32_t len)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		uint64_t addr = (room[i].end - len) & ~(uint64_t)(LINE - 1);
@@ -366,7 +360,7 @@ static void put_in_a_row(struct ost_install *in, uint64_t addr)
 }
 
 /* In one piece, or each part where there is room for it. False: there is none. */
-static bool place_code(struct ost_install *in, struct room *room, unsigned int n, uint32_t len)
+static bool place_code(struct ost_install *in, struct ost_hole *room, unsigned int n, uint32_t len)
 {
 	struct ost_undo_record *record = &in->record;
 	uint64_t *code = in->facts.code;
@@ -399,17 +393,17 @@ static uint32_t code_len(const struct ost_install *in)
 static struct ost_status find_room(struct ost_install *in)
 {
 	uint32_t len = code_len(in), want = (OST_UNDO_SPACE + len + LINE - 1) & ~(LINE - 1);
-	struct room room[1 + OST_MAX_HOLES];
-	unsigned int n = 1;
+	struct ost_hole room[1 + OST_MAX_HOLES];
+	unsigned int holes = 0;
 
-	OST_TRY(measure_tail(in, want, &room[0]));
+	OST_TRY(measure_end(in, want, room));
 	if (room[0].end - room[0].start < want)
-		OST_TRY(add_holes(in, room, &n));
-	in->record.home = take_room(room, n, OST_UNDO_SPACE);
+		OST_TRY(find_holes(in, room + 1, &holes));
+	in->record.home = take_room(room, 1 + holes, OST_UNDO_SPACE);
 	if (!in->record.home)
 		return ost_error(OST_ERR_UNSUPPORTED, "the kernel's text has no unused bytes: trace with -mode external");
-	in->facts.where = n == 1 ? OST_INSTALL_AT_END : OST_INSTALL_IN_HOLES;
-	if (!place_code(in, room, n, len))
+	in->facts.where = holes ? OST_INSTALL_IN_HOLES : OST_INSTALL_AT_END;
+	if (!place_code(in, room, 1 + holes, len))
 		in->facts.where = OST_INSTALL_IN_MODULE_SPACE;
 	if (is_module(in) && (!in->config.symbols.module_alloc || !in->config.symbols.module_free))
 		return ost_error(OST_ERR_UNSUPPORTED,

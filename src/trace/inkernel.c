@@ -15,6 +15,8 @@
 /* A ring with little in it is left to fill for a while: a look at it costs as much as draining it. */
 #define ENOUGH_BYTES 4096u
 #define LATENCY_NS (20 * MS)
+/* At most so much is read before the writers get room: on a slow wire they would wait too long for a whole ring. */
+#define PIECE_BYTES 16384u
 #define QUIET_NS (10000 * MS)			/* writers that are held let go by then */
 #define WAIT_S 5u				/* a held writer waits for the host for so long */
 #define WAIT_TURNS 50000000u			/* the same without a counter */
@@ -40,7 +42,9 @@ struct ost_inkernel {
 	uint8_t *plans;				/* as they are behind the control block */
 	uint32_t plan_off[2];			/* in plans[]; the first is at 0, the second there is none at 0 */
 	uint32_t plans_len, ring_off;
-	uint8_t *buf;				/* bytes of the ring, as drained last */
+	uint8_t *buf;				/* bytes of the ring, as drained last: so many */
+	uint32_t have;
+	bool stuck;				/* a piece of it makes no record */
 	struct ost_ring ring;
 	struct ost_collect *collect;
 	bool active;				/* there is a ring */
@@ -154,12 +158,16 @@ static struct ost_status read_untold(struct ost_inkernel *ik)
 	return ost_ok();
 }
 
-/* One look; *ret: bytes that were taken. at_once: however few there are. */
+/*
+ * One look; *ret: bytes that were taken, of at most a piece. at_once: however few there are. What is committed, or will
+ * never be, and makes no record by the piece may with what follows, which is then read as a whole.
+ */
 static struct ost_status drain(struct ost_inkernel *ik, bool at_once, uint32_t *ret_head, uint32_t *ret)
 {
-	uint32_t off, len, more, pos = ik->ring.pos;
+	uint32_t off, len, more, most = ik->stuck ? UINT32_MAX : PIECE_BYTES, pos = ik->ring.pos;
 
 	*ret = 0;
+	ik->have = 0;
 	OST_TRY(read_word(ik, CTL(head), ret_head));
 	OST_TRY(ost_ring_span(&ik->ring, *ret_head, &off, &len, &more));
 	if (!is_enough(ik, len + more) && !(at_once && len)) {
@@ -169,11 +177,15 @@ static struct ost_status drain(struct ost_inkernel *ik, bool at_once, uint32_t *
 	ik->since_ns = 0;
 	ik->told = false;
 	ik->untold = 0;
+	len = len < most ? len : most;
+	more = more < most - len ? more : most - len;
 	OST_TRY(read_data(ik, ik->ring_off + off, ik->buf, len));
 	if (more)
 		OST_TRY(read_data(ik, ik->ring_off, ik->buf + len, more));
+	ik->have = len + more;
 	OST_TRY(parse(ik, len + more));
 	*ret = ik->ring.pos - pos;
+	ik->stuck = !*ret && (at_once || ost_le32(ik->buf) == ost_stub_stamp(ik->ring.pos, ik->ring.key));
 	return ost_ok();
 }
 
@@ -209,8 +221,8 @@ static struct ost_status drain_rest(struct ost_inkernel *ik, uint32_t away)
 			return ost_ok();
 		if (now(ik) > deadline && inflight)
 			return ost_error_at(OST_ERR_STATE, "a task stays in the tracer's code: openst_stop tries again", inflight);
-		if (!inflight && !taken)
-			ost_ring_give_up(&ik->ring, head, ik->buf, head - ik->ring.pos);
+		if (!inflight && !taken && ik->have == head - ik->ring.pos)
+			ost_ring_give_up(&ik->ring, head, ik->buf, ik->have);
 	}
 }
 

@@ -4,8 +4,8 @@
  * its arguments point to into a ring; the ring is drained through the MEM-AP while all cores run. No core is stopped
  * between start and stop. What is traced is decided by the stub; calls come out as the events that external mode makes.
  *
- * Wire: an idle look at the ring is 1 flush. Draining n bytes is 1 flush for each 16 KiB and one more look, which
- * carries the new tail.
+ * Wire: an idle look at the ring is 1 flush. Draining n bytes is 2 flushes for each 16 KiB, a look and the bytes, and one
+ * more look; each carries the new tail.
  */
 #ifndef OPENST_TRACE_INKERNEL_H
 #define OPENST_TRACE_INKERNEL_H

@@ -59,9 +59,9 @@ def settled(ocd, mode, seconds=300):
 
 
 def nothing_lost(status):
-    for name in ("lost", "dropped", "torn", "link errors", "output errors"):
-        if status.get(name, 0):
-            raise rig.Failure("openst_status says %s: %s" % (name, status[name]))
+    wrong = {name: status[name] for name in ("lost", "dropped", "torn", "link errors", "output errors") if status.get(name, 0)}
+    if wrong:
+        raise rig.Failure("openst_status says %s" % ", ".join("%s: %s" % each for each in wrong.items()))
 
 
 class Kernel:

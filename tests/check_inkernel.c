@@ -16,6 +16,8 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define RING 4096u
 #define BIG_RING 16384u
+#define LONG_RING 32768u
+#define PIECE 16384u			/* that is drained at once */
 #define NR 64u				/* of calls that nothing is to be told of */
 #define PID 5
 #define CALL_LEN 56u			/* an entry's record and an exit's */
@@ -58,7 +60,7 @@ static struct ost_inkernel *ik;
 static uint64_t order[4 * POINTS];	/* writes to hooked instructions */
 static unsigned int orders;
 
-#define EVENTS 1024u
+#define EVENTS 2048u
 static struct ost_event events[EVENTS];
 static unsigned int n_events, emit_fails;
 static unsigned int calls;		/* made so far, by add_call() */
@@ -1023,6 +1025,50 @@ START_TEST(passes_over_torn_records)
 }
 END_TEST
 
+/* Writers that wait for room have it as soon as a part of the ring is drained. */
+START_TEST(drains_by_pieces)
+{
+	traced.ring_size = LONG_RING;
+	start();
+	add_calls(LONG_RING / CALL_LEN);
+	for (unsigned int i = 1; i <= LONG_RING / PIECE; i++) {
+		look();
+		ck_assert_uint_le(stats().bytes, i * PIECE);
+		ck_assert_uint_gt(stats().bytes, i * (PIECE - CALL_LEN));
+		ck_assert_uint_le(word(CTL(tail)), (i - 1) * PIECE);
+		ck_assert_uint_ge(word(CTL(tail)), (i - 1) * (PIECE - CALL_LEN));
+	}
+	drain();
+	check_calls(calls);
+	n_events = calls = 0;
+	/* all of them where there is time, over the ring's end */
+	add_calls(LONG_RING / CALL_LEN);
+	good(ost_inkernel_poll(ik, 1000 * MS));
+	check_calls(calls);
+	stop();
+}
+END_TEST
+
+/* One that goes on behind the piece, as far as it tells. */
+START_TEST(passes_over_long_torn_records)
+{
+	uint32_t pos;
+
+	traced.ring_size = LONG_RING;
+	start();
+	add_call();
+	pos = add(OST_RECORD_INFO(0, OST_STUB_ENTRY, ABI, 7), PID, NR, NULL, 0);
+	ost_put_le32(ring_at(pos + 4), OST_RECORD_INFO((PIECE + 4096) / 8, OST_STUB_CHILD, ABI, 0));
+	add_calls((PIECE + 8192) / CALL_LEN);
+	drain();
+	drain();
+	good(ost_inkernel_poll(ik, 1000 * MS));
+	check_calls(calls);
+	ck_assert_uint_eq(stats().torn, 1);
+	stop();
+}
+END_TEST
+
 /* What the stub dropped: by records that tell, and while the ring is empty by its own words. */
 START_TEST(counts_dropped)
 {
@@ -1387,6 +1433,22 @@ START_TEST(waits_in_vain)
 }
 END_TEST
 
+/* Whoever wrote it is gone; more than a piece is behind it, or a piece has nothing else. */
+START_TEST(gives_up_what_is_dead)
+{
+	traced.ring_size = LONG_RING;
+	start();
+	for (unsigned int i = 0; i < (_i ? PIECE / 24 + 10 : 1); i++)
+		turn_commit(add_entry(PID, NR));
+	add_calls((_i ? 8192 : PIECE + 8192) / CALL_LEN);
+	drain();
+	ck_assert_uint_eq(n_events, 0);
+	stop();
+	check_calls(calls);
+	ck_assert_uint_eq(stats().torn, 1);
+}
+END_TEST
+
 /* The last moment that somebody can write: before it is known that nobody is in the code. */
 static void write_while_settling(void)
 {
@@ -1706,6 +1768,8 @@ int main(void)
 	tcase_add_test(tcase, keeps_to_its_budget);
 	tcase_add_test(tcase, waits_for_writers);
 	tcase_add_test(tcase, passes_over_torn_records);
+	tcase_add_test(tcase, drains_by_pieces);
+	tcase_add_test(tcase, passes_over_long_torn_records);
 	tcase_add_test(tcase, counts_dropped);
 	tcase_add_test(tcase, leaves_calls_out);
 	tcase_add_test(tcase, goes_on_without_emit);
@@ -1718,6 +1782,7 @@ int main(void)
 	tcase_add_test(tcase, tells_who_ended);
 	tcase_add_loop_test(tcase, waits_for_tasks, 0, 2);
 	tcase_add_test(tcase, waits_in_vain);
+	tcase_add_loop_test(tcase, gives_up_what_is_dead, 0, 2);
 	tcase_add_test(tcase, drains_what_settling_brings);
 	tcase_add_test(tcase, forgets);
 	tcase_add_test(tcase, stops_without_emit);

@@ -19,7 +19,7 @@
 #define TEXT_END (TEXT_START + TEXT_PAGES * PAGE_LEN)
 #define TEXT_USED 0x1200u			/* the rest is zero */
 #define RECORD (TEXT_END - OST_UNDO_SPACE)
-#define DATA_PAGES 7u
+#define DATA_PAGES 12u
 #define MODULE_PAGES 2u
 #define CODE_MAX (MODULE_PAGES * PAGE_LEN)
 #define HZ 24000000u

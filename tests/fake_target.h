@@ -13,7 +13,7 @@
 #include "base/target.h"
 
 #define FAKE_CORES 2
-#define FAKE_PAGES 20
+#define FAKE_PAGES 28
 #define FAKE_STOPS 512
 #define FAKE_OPS 8192
 #define FAKE_UNITS 6

@@ -13,7 +13,7 @@
 #include "base/target.h"
 
 #define FAKE8_CORES 2
-#define FAKE8_PAGES 20
+#define FAKE8_PAGES 28
 #define FAKE8_STOPS 512
 #define FAKE8_OPS 8192
 #define FAKE8_UNITS 6

@@ -507,8 +507,13 @@ static struct FAKE(page) *page_of(uint64_t va)
 void keep_in_caches(uint64_t from, uint64_t to)
 {
 	kernel.incoherent = true;
-	for (uint64_t addr = from; addr < to; addr += LINE)
+	for (uint64_t addr = from & ~(uint64_t)(LINE - 1); addr < to; addr += LINE)
 		page_of(addr)->line[(addr & 4095) / LINE] |= DIRTY;
+}
+
+bool is_in_cache(uint64_t addr)
+{
+	return page_of(addr)->line[(addr & 4095) / LINE] & DIRTY;
 }
 
 static const struct ost_hole *holes_there;

@@ -113,6 +113,7 @@ void copy_from(uint64_t va, void *ret, size_t len);
 void dirty(uint64_t addr);
 /* What cores write stays in their caches, and something of that is there. */
 void keep_in_caches(uint64_t from, uint64_t to);
+bool is_in_cache(uint64_t addr);
 /* Holes in the text, which `config` gets; hole is borrowed. */
 void make_holes(const struct ost_hole *hole, unsigned int n);
 /* What cores do between, by turns. */

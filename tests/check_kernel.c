@@ -877,6 +877,7 @@ START_TEST(holes_behind_veneers)
 	struct ost_hole hole[OST_MAX_HOLES];
 	unsigned int n;
 	options.names = veneers;
+	options.alias = "te843419@0001_00000abc_1f1";
 	for (options.alone = 0; options.alone <= HOLE_LEN; options.alone += HOLE_LEN) {
 		struct image *image = image_create(&options);
 		struct ost_kernel_request request = request_for(image);

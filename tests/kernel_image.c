@@ -523,6 +523,9 @@ static void make_symbols(struct image *image)
 	for (uint32_t i = 0; image->options.names && image->options.names[i]; i++) {
 		add_symbol(image, image_name_at(i), image->options.names[i]);
 	}
+	if (image->options.alias) {
+		add_symbol(image, image_name_at(0), image->options.alias);
+	}
 	sort_symbols(image);
 }
 

@@ -66,6 +66,7 @@ struct image_options {
 	unsigned int tasks;		/* 0: 24 */
 	const char *const *names;	/* further symbols, type letter first, far from each other; NULL at the end or for none */
 	uint32_t alone;			/* bytes at each of these before the next symbol; 0: as it comes */
+	const char *alias;		/* of the first of them; NULL: none */
 };
 
 struct image {

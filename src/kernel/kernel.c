@@ -901,6 +901,12 @@ static struct ost_status add_hole(void *ctx, uint32_t i)
 			holes->n == OST_MAX_HOLES) {
 		return ost_ok();
 	}
+	/* names at one address have one hole */
+	for (unsigned int n = 0; n < holes->n; n++) {
+		if (holes->hole[n].start == start) {
+			return ost_ok();
+		}
+	}
 	holes->hole[holes->n++] = (struct ost_hole){ start, end & ~UINT64_C(3) };
 	return ost_ok();
 }

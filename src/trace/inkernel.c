@@ -45,6 +45,7 @@ struct ost_inkernel {
 	uint8_t *buf;				/* bytes of the ring, as drained last: so many */
 	uint32_t have;
 	bool stuck;				/* a piece of it makes no record */
+	bool freed;				/* the stub is to be told of the ring's position */
 	struct ost_ring ring;
 	struct ost_collect *collect;
 	bool active;				/* there is a ring */
@@ -65,11 +66,24 @@ static uint64_t now(const struct ost_inkernel *ik)
 
 /* ---- draining ---- */
 
+/* Room for the stub goes with the flush of a read, and again with the next where that has failed. */
+static void queue_tail(struct ost_inkernel *ik)
+{
+	uint8_t word[4];
+
+	ost_put_le32(word, ik->ring.pos);
+	ik->target->ops->mem_write(ik->target->ctx, ost_install_facts(ik->install)->data_pa + CTL(tail), word, 4);
+}
+
 static struct ost_status read_data(struct ost_inkernel *ik, uint32_t off, void *buf, uint32_t len)
 {
+	if (ik->freed)
+		queue_tail(ik);
 	ik->stats.flushes++;
 	ost_mem_forget(ik->phys);
-	return ost_mem_read(ik->phys, ost_install_facts(ik->install)->data_pa + off, buf, len);
+	OST_TRY(ost_mem_read(ik->phys, ost_install_facts(ik->install)->data_pa + off, buf, len));
+	ik->freed = false;
+	return ost_ok();
 }
 
 static struct ost_status read_word(struct ost_inkernel *ik, uint32_t off, uint32_t *ret)
@@ -79,15 +93,6 @@ static struct ost_status read_word(struct ost_inkernel *ik, uint32_t off, uint32
 	OST_TRY(read_data(ik, off, word, 4));
 	*ret = ost_le32(word);
 	return ost_ok();
-}
-
-/* Goes with the next flush, which is that of the next look. */
-static void queue_tail(struct ost_inkernel *ik)
-{
-	uint8_t word[4];
-
-	ost_put_le32(word, ik->ring.pos);
-	ik->target->ops->mem_write(ik->target->ctx, ost_install_facts(ik->install)->data_pa + CTL(tail), word, 4);
 }
 
 static struct ost_status take(void *ctx, const struct ost_ring_record *record)
@@ -130,7 +135,7 @@ static struct ost_status parse(struct ost_inkernel *ik, uint32_t len)
 	struct ost_status status = ost_ring_parse(&ik->ring, ik->buf, len, take, ik);
 
 	ik->stats.emit_errors += ost_failed(status);
-	queue_tail(ik);
+	ik->freed = true;
 	return status;
 }
 
@@ -212,11 +217,17 @@ static struct ost_status drain_rest(struct ost_inkernel *ik, uint32_t away)
 {
 	uint64_t deadline = now(ik) + QUIET_NS;
 	uint32_t head, taken, inflight;
+	struct ost_status status;
 
 	for (;;) {
 		OST_TRY(ost_install_refresh(ik->install, CTL(inflight), OST_STUB_LINE, away));
 		OST_TRY(read_word(ik, CTL(inflight), &inflight));
-		OST_TRY(drain(ik, true, &head, &taken));
+		status = drain(ik, true, &head, &taken);
+		/* Somebody has overwritten it: nothing in the ring can be found any more. */
+		if (status.code == OST_ERR_FORMAT)
+			ost_ring_give_up(&ik->ring, head, ik->buf, 0);
+		else
+			OST_TRY(status);
 		if (!inflight && head == ik->ring.pos)
 			return ost_ok();
 		if (now(ik) > deadline && inflight)
@@ -366,7 +377,6 @@ static void set_numbers(struct ost_inkernel *ik, const struct ost_inkernel_confi
 	struct ost_stub_ctl *ctl = ik->ctl;
 	const struct ost_layout *l = &ik->layout;
 
-	ctl->magic = OST_STUB_MAGIC;
 	ctl->version = OST_STUB_VERSION;
 	ctl->off_tgid = l->task_tgid;
 	ctl->off_pid = l->task_pid;
@@ -532,11 +542,16 @@ static struct ost_status make_code(const struct ost_inkernel *ik, uint32_t *code
 
 static struct ost_status write_data(struct ost_inkernel *ik)
 {
-	uint32_t ctl_len = sizeof(*ik->ctl);
+	uint32_t ctl_len = sizeof(*ik->ctl), magic = 0;
 
 	set_place(ik);
+	/* It counts by its magic, written last: a tracer may be killed meanwhile, and the pages are not empty. */
+	OST_TRY(ost_install_data(ik->install, CTL(magic), &magic, sizeof(magic)));
+	ik->ctl->magic = 0;
 	OST_TRY(ost_install_data(ik->install, 0, ik->ctl, ctl_len));
-	return ost_install_data(ik->install, ctl_len, ik->plans, ik->plans_len);
+	OST_TRY(ost_install_data(ik->install, ctl_len, ik->plans, ik->plans_len));
+	ik->ctl->magic = OST_STUB_MAGIC;
+	return ost_install_data(ik->install, CTL(magic), &ik->ctl->magic, sizeof(ik->ctl->magic));
 }
 
 static struct ost_status put_in(struct ost_inkernel *ik, uint32_t away)
@@ -722,7 +737,8 @@ static struct ost_status adopt_ring(struct ost_inkernel *ik, struct ost_vm *vm)
 			ik->ctl->ring + ik->ctl->ring_size > record->data + record->data_len)
 		return ost_ok();
 	tail = ik->ctl->tail;
-	OST_TRY(ost_ring_init(&ik->ring, ik->ctl->ring_size, ik->ctl->key, tail));
+	if (ost_failed(ost_ring_init(&ik->ring, ik->ctl->ring_size, ik->ctl->key, tail)))
+		return ost_ok();
 	ik->ring_off = (uint32_t)(ik->ctl->ring - record->data);
 	ik->buf = malloc(ik->ctl->ring_size);
 	if (!ik->buf)

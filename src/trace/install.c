@@ -474,8 +474,13 @@ struct seen_task {
 	char comm[16];
 };
 
-/* By the core's own loads: what the MEM-AP has of a task may be old. False: no task there. */
-static bool read_task(struct ost_install *in, struct ost_core *core, uint64_t addr, struct seen_task *ret)
+static struct ost_status no_task(uint64_t addr)
+{
+	return ost_error_at(OST_ERR_NOT_FOUND, "no task there", addr);
+}
+
+/* By the core's own loads: what the MEM-AP has of a task may be old. OST_ERR_NOT_FOUND: no task there. */
+static struct ost_status read_task(struct ost_install *in, struct ost_core *core, uint64_t addr, struct seen_task *ret)
 {
 	const struct ost_layout *l = &in->layout;
 	struct ost_core_fetch fetch[6];
@@ -486,15 +491,17 @@ static bool read_task(struct ost_install *in, struct ost_core *core, uint64_t ad
 	n = ost_core_add_range(fetch, n, addr + l->task_pid, 4, pid);
 	n = ost_core_add_range(fetch, n, addr + l->task_tgid, 4, tgid);
 	n = ost_core_add_range(fetch, n, addr + l->task_comm, sizeof(ret->comm), (uint8_t *)ret->comm);
-	if ((addr & 3) || addr < l->page_offset || ost_failed(core->ops->fetch_now(core, fetch, n)))
-		return false;
+	if ((addr & 3) || addr < l->page_offset)
+		return no_task(addr);
+	OST_TRY(core->ops->fetch_now(core, fetch, n));
 	for (size_t i = 0; i < n; i++)
 		named = named && !fetch[i].fault;
 	ret->pid = ost_le32(pid);
 	ret->tgid = ost_le32(tgid);
 	for (unsigned int i = 0; named && i < sizeof(ret->comm) && ret->comm[i]; i++)
 		named = ret->comm[i] >= ' ' && ret->comm[i] <= '~';
-	return named && ret->pid <= PID_MAX && ret->tgid <= PID_MAX && ret->comm[0] && !ret->comm[sizeof(ret->comm) - 1];
+	named = named && ret->pid <= PID_MAX && ret->tgid <= PID_MAX && ret->comm[0] && !ret->comm[sizeof(ret->comm) - 1];
+	return named ? ost_ok() : no_task(addr);
 }
 
 /* Which register has the current task in the kernel; there are two that kernels take. */
@@ -505,9 +512,13 @@ static struct ost_status learn_current(struct ost_install *in, struct ost_core *
 	if (in->layout.current != OST_CURRENT_R9_TASK || in->facts.current)
 		return ost_ok();
 	OST_TRY(core->ops->read(core, OST_CORE_BIT(OST_CORE_TASK0) | OST_CORE_BIT(OST_CORE_TASK1), NULL));
-	for (unsigned int reg = OST_CORE_TASK0; reg <= OST_CORE_TASK1; reg++) {
-		if (!in->facts.current && read_task(in, core, core->reg[reg], &task))
+	for (unsigned int reg = OST_CORE_TASK0; reg <= OST_CORE_TASK1 && !in->facts.current; reg++) {
+		struct ost_status status = read_task(in, core, core->reg[reg], &task);
+
+		if (!ost_failed(status))
 			in->facts.current = reg;
+		else if (status.code != OST_ERR_NOT_FOUND)
+			return status;
 	}
 	return ost_ok();
 }
@@ -785,7 +796,7 @@ static enum seen look_at(struct ost_install *in, struct ost_core *core)
 	if (user)
 		return USER;
 	addr = core->ops->in_kernel(core) ? current_of(in, core) : 0;
-	if (addr && read_task(in, core, addr, &task) && !task.pid && !strncmp(task.comm, "swapper", 7))
+	if (addr && !ost_failed(read_task(in, core, addr, &task)) && !task.pid && !strncmp(task.comm, "swapper", 7))
 		seen = IDLE;
 	return ost_failed(core->ops->restore(core)) ? BUSY : seen;
 }

@@ -67,15 +67,6 @@ static unsigned int calls;		/* made so far, by add_call() */
 
 /* ---- what the tracer does ---- */
 
-static bool is_in(void)
-{
-	bool in = false;
-
-	for (unsigned int i = 0; i < OST_UNDO_HOOKS; i++)
-		in = in || is_hooked(i);
-	return in;
-}
-
 static struct ost_inkernel_stats stats(void)
 {
 	struct ost_inkernel_stats ret;
@@ -107,12 +98,12 @@ static void look_at_write(uint64_t addr)
 {
 	uint64_t data = addr - PHYS(PAGES);
 
-	REQUIRE_MSG(!is_in() || data >= DATA_PAGES * PAGE_LEN || data == CTL(tail) || all_halted(),
+	REQUIRE_MSG(!is_any_hooked() || data >= DATA_PAGES * PAGE_LEN || data == CTL(tail) || all_halted(),
 		"what cores write is written while they run");
 	for (unsigned int i = 0; i < POINTS; i++) {
 		if (PHYS(points[i].addr) != addr)
 			continue;
-		if (!is_in())
+		if (!is_any_hooked())
 			learn();
 		if (orders < COUNT(order))
 			order[orders++] = points[i].addr;
@@ -375,7 +366,7 @@ START_TEST(needs_running_cores)
 	status = ost_inkernel_stop(ik, 1);
 	ck_assert_int_eq(status.code, OST_ERR_STATE);
 	ck_assert_ptr_nonnull(strstr(status.text, "'resume'"));
-	ck_assert(is_in());
+	ck_assert(is_any_hooked());
 	stop();
 }
 END_TEST
@@ -793,7 +784,7 @@ START_TEST(cannot_hook)
 		create();
 	}
 	ck_assert_int_eq(ost_inkernel_start(ik, 0).code, _i ? OST_ERR_STATE : OST_ERR_UNSUPPORTED);
-	ck_assert(!is_in());
+	ck_assert(!is_any_hooked());
 	ck_assert(!ost_inkernel_present(ik));
 	check_found();
 }
@@ -1381,7 +1372,7 @@ static void (*happens)(void);
 
 static void let_happen(void)
 {
-	if (!is_in() && happens_in && !--happens_in)
+	if (!is_any_hooked() && happens_in && !--happens_in)
 		happens();
 }
 
@@ -1445,7 +1436,7 @@ START_TEST(waits_in_vain)
 		ck_assert_int_eq(status.code, OST_ERR_STATE);
 		ck_assert_ptr_nonnull(strstr(status.text, "openst_stop tries again"));
 		ck_assert_uint_ge(fake.now - now, 10000 * MS);
-		ck_assert(!is_in());
+		ck_assert(!is_any_hooked());
 		ck_assert(ost_inkernel_present(ik));
 		ck_assert_uint_ne(kernel.data_len, 0);
 		check_calls(1);

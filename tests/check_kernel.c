@@ -832,6 +832,14 @@ START_TEST(what_is_no_record)
 		((uint8_t *)record_at(image))[offsetof(struct ost_undo_record, reg) + i] ^= 0x10;
 		is_left(image, false);
 	}
+	other = record;
+	other.hooks = OST_UNDO_HOOKS + 1;
+	put_record(image, &other);
+	is_left(image, false);
+	other = record;
+	other.borrowed = OST_UNDO_FREES_MODULE + 1;
+	put_record(image, &other);
+	is_left(image, false);
 	/* a hook where no code is, or none can be */
 	other = record;
 	other.hook[1].addr = 0x1000;

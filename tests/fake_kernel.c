@@ -84,7 +84,7 @@ bool is_hooked(unsigned int i)
 	return hook[i].ours && ost_le32(bytes_at(hook[i].addr)) == hook[i].ours;
 }
 
-static bool is_any_hooked(void)
+bool is_any_hooked(void)
 {
 	bool any = false;
 

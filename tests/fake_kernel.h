@@ -123,6 +123,7 @@ void rest_in(enum rest first, enum rest second);
 struct ost_undo_record record_there(void);
 bool is_valid(const struct ost_undo_record *record);
 bool is_hooked(unsigned int i);
+bool is_any_hooked(void);
 bool all_halted(void);
 
 /* Time that passes. */

@@ -24,6 +24,7 @@
 #define OST_UNDO_PSR 33u
 #define OST_UNDO_REGS 34u
 #define OST_UNDO_SPACE 512u		/* bytes at the end of the mapping or hole */
+#define OST_UNDO_ALIGN 64u		/* of record and code */
 
 /*
  * What has come of it when the task is back, should nobody be there to tell. A function of the latter four is the first
@@ -73,6 +74,12 @@ struct ost_undo_record {
 
 _Static_assert(OST_UNDO_LEN <= OST_UNDO_SPACE && OST_UNDO_LEN % 8 == 0, "room for the record");
 _Static_assert(offsetof(struct ost_undo_record, spin) % 4 == 0, "an instruction's place");
+
+/* Where len bytes, of the record or of code, are put in unused bytes that end at end; those may not begin behind it. */
+static inline uint64_t ost_undo_place(uint64_t end, uint32_t len)
+{
+	return (end - len) & ~(uint64_t)(OST_UNDO_ALIGN - 1);
+}
 
 /* The target's part of record into there, which holds what stands in the target; what means nothing stays as it is. */
 void ost_undo_pack(const struct ost_undo_record *record, struct ost_undo_record *there);

@@ -249,7 +249,7 @@ static struct ost_status read_leftover(struct ost_kernel *k, uint64_t end, bool 
 {
 	uint8_t bytes[OST_UNDO_SPACE];
 	struct ost_undo_record record;
-	uint64_t home = (end & ~UINT64_C(63)) - OST_UNDO_SPACE;
+	uint64_t home = ost_undo_place(end, OST_UNDO_SPACE);
 	*ret_clear = true;
 	OST_TRY(ost_mem_read(&k->live.mem, home, bytes, sizeof(bytes)));
 	for (unsigned int i = 0; i < sizeof(bytes); i++) {

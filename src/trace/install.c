@@ -32,7 +32,9 @@
 
 /* What the record leaves of its space. */
 #define VENEERS ((OST_UNDO_SPACE - OST_UNDO_LEN) / (4 * OST_VENEER_WORDS))
-#define LINE 64u				/* what record and code begin at */
+/* What of the record is neither its magic nor its state begins here. */
+#define REST offsetof(struct ost_undo_record, version)
+#define STATE offsetof(struct ost_undo_record, state)
 
 struct ost_install {
 	struct ost_install_config config;
@@ -70,11 +72,9 @@ static struct ost_status put_bytes(struct ost_install *in, size_t off, size_t le
 
 static struct ost_status put_record(struct ost_install *in)
 {
-	size_t state = offsetof(struct ost_undo_record, state), rest = offsetof(struct ost_undo_record, version);
-
-	OST_TRY(put_bytes(in, 0, state));
-	OST_TRY(put_bytes(in, rest, OST_UNDO_LEN - rest));
-	return put_bytes(in, state, sizeof(in->there.state));
+	OST_TRY(put_bytes(in, 0, STATE));
+	OST_TRY(put_bytes(in, REST, OST_UNDO_LEN - REST));
+	return put_bytes(in, STATE, REST - STATE);
 }
 
 /*
@@ -341,7 +341,7 @@ static struct ost_status find_holes(struct ost_install *in, struct ost_hole *hol
 static uint64_t take_room(struct ost_hole *room, unsigned int n, uint32_t len)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		uint64_t addr = (room[i].end - len) & ~(uint64_t)(LINE - 1);
+		uint64_t addr = ost_undo_place(room[i].end, len);
 
 		if (len > room[i].end - room[i].start || addr < room[i].start)
 			continue;
@@ -392,7 +392,7 @@ static uint32_t code_len(const struct ost_install *in)
 /* Record and code go to the end of the text; else to holes in it, and code to where modules are. */
 static struct ost_status find_room(struct ost_install *in)
 {
-	uint32_t len = code_len(in), want = (OST_UNDO_SPACE + len + LINE - 1) & ~(LINE - 1);
+	uint32_t len = code_len(in), want = (OST_UNDO_SPACE + len + OST_UNDO_ALIGN - 1) & ~(OST_UNDO_ALIGN - 1);
 	struct ost_hole room[1 + OST_MAX_HOLES];
 	unsigned int holes = 0;
 
@@ -918,13 +918,12 @@ static struct ost_status free_data(struct ost_install *in, uint32_t away)
 /* As long as there is a bit of it, there is the magic, and a state that says that nothing else is there. */
 static struct ost_status erase_still(struct ost_install *in)
 {
-	size_t state = offsetof(struct ost_undo_record, state), rest = offsetof(struct ost_undo_record, version);
 	uint64_t home = in->record.home;
 
 	OST_TRY(clean(in, OST_CORE_CACHES_DATA, home, OST_UNDO_SPACE));
-	OST_TRY(ost_patch_clear(&in->patch, home + state, sizeof(in->there.state)));
-	OST_TRY(ost_patch_clear(&in->patch, home + rest, OST_UNDO_SPACE - rest));
-	OST_TRY(ost_patch_clear(&in->patch, home, state));
+	OST_TRY(ost_patch_clear(&in->patch, home + STATE, REST - STATE));
+	OST_TRY(ost_patch_clear(&in->patch, home + REST, OST_UNDO_SPACE - REST));
+	OST_TRY(ost_patch_clear(&in->patch, home, STATE));
 	return clean(in, OST_CORE_CACHES_CODE, home, OST_UNDO_SPACE);
 }
 

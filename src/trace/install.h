@@ -94,7 +94,10 @@ struct ost_status ost_install_prepare(struct ost_install *install, const uint32_
  * code. OST_ERR_LIMIT: no more of them.
  */
 struct ost_status ost_install_veneer(struct ost_install *install, uint64_t to, uint64_t *ret) OST_CHECK;
-/* Write the code, all parts in a row. Brings a core into the kernel to have its caches maintained: all cores are stopped for that time. */
+/*
+ * Write the code, all parts in a row. Brings a core into the kernel to have its caches maintained: all cores are stopped
+ * for that time.
+ */
 struct ost_status ost_install_code(struct ost_install *install, const void *code, uint32_t away) OST_CHECK;
 /* Write data; nobody uses it yet, or takes no notice of these bytes. 2 flushes for each 4 KiB. */
 struct ost_status ost_install_data(struct ost_install *install, uint32_t off, const void *buf, uint32_t len) OST_CHECK;
